@@ -1,0 +1,36 @@
+import { io, nn, optim } from 'neurite';
+
+/** Fully connected network with ReLU between the layers. */
+export function createModel(inputs, hidden, classes) {
+  const widths = [inputs, ...hidden, classes];
+  const layers = [];
+  for (let i = 1; i < widths.length; i++) {
+    if (i > 1) layers.push(new nn.ReLU());
+    layers.push(new nn.Linear(widths[i - 1], widths[i]));
+  }
+  return new nn.Sequential(...layers);
+}
+
+export function createOptimizer(name, lr) {
+  switch (name) {
+    case 'adam':
+      return new optim.Adam({ lr });
+    case 'adamw':
+      return new optim.AdamW({ lr });
+    default:
+      return new optim.SGD({ lr, momentum: 0.9 });
+  }
+}
+
+/** A network saved by this example: the widths are those of the weights `0.weight`, `2.weight`, … in the file. */
+export async function loadModel(file) {
+  const { tensors } = await io.readSafetensors(file);
+  const shapes = [];
+  for (let i = 0; tensors.has(`${i}.weight`); i += 2) shapes.push(tensors.get(`${i}.weight`).shape);
+  if (shapes.length === 0 || tensors.size !== 2 * shapes.length || shapes.some((shape) => shape.length !== 2)) {
+    throw new Error(`${file} is not a model of this example: it has ${[...tensors.keys()].join(', ') || 'no tensors'}`);
+  }
+  const model = createModel(shapes[0][1], shapes.slice(0, -1).map(([out]) => out), shapes.at(-1)[0]);
+  await model.load(file);
+  return model;
+}

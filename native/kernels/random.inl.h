@@ -1,0 +1,150 @@
+// Philox4x32-10 streams (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) and what is drawn from them.
+// Uniform, Bernoulli and dropout give the same bits on every instruction set; normal up to the last ulps of log, sin and cos.
+#pragma once
+
+namespace neurite::NEURITE_ISA {
+
+// Four words of each of `lanes` consecutive counters.
+NEURITE_INLINE void philox(const RandomArgs& args, uint64_t block, U32* w) {
+  const uint32_t low = static_cast<uint32_t>(block), high = static_cast<uint32_t>(block >> 32);
+  w[0] = U32::set(low) + U32::iota();
+  w[1] = U32::set(high);
+  if (low > 0xFFFFFFFFu - F32::lanes) {  // a carry inside the vector
+    uint32_t lo[F32::lanes], hi[F32::lanes];
+    for (int i = 0; i < F32::lanes; ++i) {
+      lo[i] = static_cast<uint32_t>(block + static_cast<uint64_t>(i));
+      hi[i] = static_cast<uint32_t>((block + static_cast<uint64_t>(i)) >> 32);
+    }
+    w[0] = U32::load(lo);
+    w[1] = U32::load(hi);
+  }
+  w[2] = U32::set(static_cast<uint32_t>(args.index));
+  w[3] = U32::set(static_cast<uint32_t>(args.index >> 32));
+  uint32_t key0 = args.key[0], key1 = args.key[1];
+  const U32 m0 = U32::set(0xD2511F53u), m1 = U32::set(0xCD9E8D57u);
+  for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {
+    U32 hi0, lo0, hi1, lo1;
+    mul_wide(m0, w[0], hi0, lo0);
+    mul_wide(m1, w[2], hi1, lo1);
+    w[0] = hi1 ^ w[1] ^ U32::set(key0);
+    w[1] = lo1;
+    w[2] = hi0 ^ w[3] ^ U32::set(key1);
+    w[3] = lo0;
+  }
+}
+
+// A stream hands out groups of `size` consecutive elements; element 0 of group g belongs to counter g * lanes.
+template <class T>
+struct Stream;
+
+template <>
+struct Stream<float> {
+  static constexpr int per_counter = 4, size = 4 * F32::lanes;
+  static NEURITE_INLINE F32 unit(U32 word) { return to_float(shr<8>(word)) * F32::set(0x1p-24f); }
+  static NEURITE_INLINE void uniform(const RandomArgs& args, uint64_t counter, float* out) {
+    U32 w[4];
+    philox(args, counter, w);
+    const F32 u[4] = {unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])};
+    store_interleaved4(out, u);
+  }
+  static NEURITE_INLINE void normal(const RandomArgs& args, uint64_t counter, float* out) {
+    U32 w[4];
+    philox(args, counter, w);
+    F32 z[4];
+    for (int j = 0; j < 4; j += 2) {
+      F32 s, c;
+      sincos_turns(unit(w[j + 1]), s, c);
+      const F32 radius = sqrt(F32::set(-2.0f) * log(unit(w[j]) + F32::set(0x1p-24f)));
+      z[j] = radius * c;
+      z[j + 1] = radius * s;
+    }
+    store_interleaved4(out, z);
+  }
+};
+
+// A parameter that decides "uniform < p" exactly, as a value of T: the smallest multiple of the grid that is >= p.
+template <class T>
+NEURITE_INLINE T threshold(double p, double grid) {
+  if (!(p > 0)) return T(0);
+  if (p >= 1) return T(1);
+  const double scaled = p * grid;
+  double whole = static_cast<double>(static_cast<int64_t>(scaled));
+  if (whole < scaled) whole += 1;
+  return static_cast<T>(whole / grid);
+}
+
+NEURITE_INLINE float below(float x) {
+  if (x == 0) return -0x1p-126f;
+  uint32_t u;
+  __builtin_memcpy(&u, &x, 4);
+  u = x > 0 ? u - 1 : u + 1;
+  __builtin_memcpy(&x, &u, 4);
+  return x;
+}
+NEURITE_INLINE double below(double x) {
+  if (x == 0) return -0x1p-1022;
+  uint64_t u;
+  __builtin_memcpy(&u, &x, 8);
+  u = x > 0 ? u - 1 : u + 1;
+  __builtin_memcpy(&x, &u, 8);
+  return x;
+}
+
+template <class T>
+inline constexpr double kGrid = 0x1p24;
+template <>
+inline constexpr double kGrid<double> = 0x1p53;
+
+// Calls emit(values, position, count) for groups of raw draws that cover [0, n).
+template <class T, class Draw, class Emit>
+NEURITE_INLINE void for_each_group(int per_counter, int64_t first, int64_t n, Draw draw, Emit emit) {
+  using S = Stream<T>;
+  const int size = per_counter * Vec<T>::lanes;
+  for (int64_t i = 0; i < n; i += size) {
+    T group[S::size];
+    draw(static_cast<uint64_t>((first + i) / per_counter), group);
+    emit(group, i, n - i < size ? n - i : static_cast<int64_t>(size));
+  }
+}
+
+template <class T>
+void random(const RandomArgs& args, int64_t first, int64_t n, T* out) noexcept {
+  using V = Vec<T>;
+  using S = Stream<T>;
+  const auto uniform = [&](uint64_t counter, T* group) { S::uniform(args, counter, group); };
+  switch (args.distribution) {
+    case Distribution::UNIFORM: {
+      const T low = static_cast<T>(args.a), high = static_cast<T>(args.b);
+      const V start = V::set(low), span = V::set(static_cast<T>(args.b - args.a)), last = V::set(high > low ? below(high) : low);
+      return for_each_group<T>(S::per_counter, first, n, uniform, [=](const T* group, int64_t i, int64_t count) {
+        map(out + i, group, count, [=](V u) { return min(start + span * u, last); });
+      });
+    }
+    case Distribution::NORMAL: {
+      const V mean = V::set(static_cast<T>(args.a)), deviation = V::set(static_cast<T>(args.b));
+      const auto normal = [&](uint64_t counter, T* group) { S::normal(args, counter, group); };
+      return for_each_group<T>(4, first, n, normal, [=](const T* group, int64_t i, int64_t count) {
+        map(out + i, group, count, [=](V z) { return mean + deviation * z; });
+      });
+    }
+    case Distribution::BERNOULLI: {
+      const V one = V::set(1), zero = V::set(0), p = V::set(threshold<T>(args.a, kGrid<T>));
+      return for_each_group<T>(S::per_counter, first, n, uniform, [=](const T* group, int64_t i, int64_t count) {
+        map(out + i, group, count, [=](V u) { return select(lt(u, p), one, zero); });
+      });
+    }
+  }
+}
+
+template <class T>
+void dropout(const RandomArgs& args, int64_t first, int64_t n, const T* in, T* out) noexcept {
+  using V = Vec<T>;
+  using S = Stream<T>;
+  const V p = V::set(threshold<T>(args.a, kGrid<T>)), kept = V::set(static_cast<T>(1 - args.a)), zero = V::set(0);
+  const auto uniform = [&](uint64_t counter, T* group) { S::uniform(args, counter, group); };
+  for_each_group<T>(S::per_counter, first, n, uniform, [=](const T* group, int64_t i, int64_t count) {
+    map(out + i, group, in + i, count, [=](V u, V x) { return select(lt(u, p), zero, x / kept); });
+  });
+}
+
+}  // namespace neurite::NEURITE_ISA

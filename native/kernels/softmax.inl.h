@@ -1,0 +1,80 @@
+// softmax(x)_j = e^(x_j - max) / sum, log_softmax(x)_j = x_j - max - log sum, and softmax cross-entropy with integer labels,
+// row by row. out and grad may be x. A row that holds NaN or +infinity, or only -infinity, gives NaN.
+#pragma once
+
+namespace neurite::NEURITE_ISA {
+
+template <class T>
+NEURITE_INLINE T row_max(const T* x, int64_t n) {
+  if (n >= kLanes) return reduce_lanes<Maximum>(x, n);
+  using V = Vec<T>;
+  V acc = V::set(Limits<T>::lowest);
+  int64_t i = 0;
+  for (; i + V::lanes <= n; i += V::lanes) acc = maximum(acc, V::load(x + i));
+  if (i < n) acc = maximum(acc, V::load_n(x + i, n - i, acc));
+  return fold_vector<Maximum, V::lanes / 2>(acc).first();
+}
+
+// Sum of e^(x - shift), stored to out unless it is null. Partial sums of 64 vectors keep the rounding error of long rows small.
+template <class T>
+NEURITE_INLINE T exp_sum(const T* x, int64_t n, T shift, T* out) {
+  using V = Vec<T>;
+  const V offset = V::set(shift);
+  V total = V::set(0);
+  int64_t i = 0;
+  while (i + V::lanes <= n) {
+    const int64_t end = n - i < 64 * V::lanes ? n : i + 64 * V::lanes;
+    V part = V::set(0);
+    for (; i + V::lanes <= end; i += V::lanes) {
+      const V e = exp(V::load(x + i) - offset);
+      if (out != nullptr) e.store(out + i);
+      part = part + e;
+    }
+    total = total + part;
+  }
+  if (i < n) {
+    const V e = exp(V::load_n(x + i, n - i, V::set(Limits<T>::lowest)) - offset);  // other lanes add e^-inf
+    if (out != nullptr) e.store_n(out + i, n - i);
+    total = total + e;
+  }
+  return fold_vector<Sum, V::lanes / 2>(total).first();
+}
+
+template <class T>
+NEURITE_INLINE T log_of(T x) {
+  return log(Vec<T>::set(x)).first();
+}
+
+template <class T>
+void softmax(const T* x, int64_t rows, int64_t cols, T* out, bool log) noexcept {
+  using V = Vec<T>;
+  for (int64_t r = 0; r < rows; ++r, x += cols, out += cols) {
+    const T peak = row_max(x, cols);
+    if (log) {
+      const V shift = V::set(peak), lse = V::set(log_of(exp_sum<T>(x, cols, peak, nullptr)));
+      map(out, x, cols, [=](V v) { return (v - shift) - lse; });
+    } else {
+      const V scale = V::set(T(1) / exp_sum(x, cols, peak, out));
+      map(out, out, cols, [=](V v) { return v * scale; });
+    }
+  }
+}
+
+// Labels are in [0, cols): the handler has checked them. loss or grad may be null.
+template <class T>
+void softmax_ce(const T* x, const int32_t* labels, int64_t rows, int64_t cols, T* loss, T* grad) noexcept {
+  using V = Vec<T>;
+  for (int64_t r = 0; r < rows; ++r, x += cols) {
+    const T peak = row_max(x, cols), target = x[labels[r]] - peak;
+    const T total = exp_sum(x, cols, peak, grad);
+    if (loss != nullptr) loss[r] = log_of(total) - target;
+    if (grad != nullptr) {
+      const V scale = V::set(T(1) / total);
+      map(grad, grad, cols, [=](V v) { return v * scale; });
+      grad[labels[r]] -= T(1);
+      grad += cols;
+    }
+  }
+}
+
+}  // namespace neurite::NEURITE_ISA

@@ -1,0 +1,110 @@
+// Kernel contracts and the per-instruction-set tables.
+// Kernels know pointers, sizes and strides: no tensors, no threads, no allocation. Pointers are aligned to the element only.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace neurite {
+
+enum class DType : int32_t {
+#define NEURITE_DTYPE(name, code, bytes) name = code,
+#include "../program/opcodes.inc"
+};
+enum class Micro : int32_t {
+#define NEURITE_MICRO(name, code, arity, integer) name = code,
+#include "../program/opcodes.inc"
+};
+enum class Reduction : int32_t {
+#define NEURITE_REDUCTION(name, code) name = code,
+#include "../program/opcodes.inc"
+};
+enum class Activation : int32_t {
+#define NEURITE_ACTIVATION(name, code) name = code,
+#include "../program/opcodes.inc"
+};
+
+struct Range {
+  int64_t begin, end;
+};
+
+// C[m,n] = act(op(A) op(B) + bias) * act_grad'(aux). op(A)[i,p] = trans_a ? a[p*lda+i] : a[i*lda+p]; likewise B.
+// Each element of C sums its k products in one fixed order (ascending k inside fixed k-blocks, one fused multiply-add
+// chain a block, blocks added in order), whatever rows x cols block is asked for: bits do not depend on the split.
+// k == 0 gives act(bias). gemm computes only the rows x cols block; scratch holds gemm_scratch() bytes, 64-byte aligned.
+template <class T>
+struct GemmArgs {
+  int64_t m, n, k;
+  const T* a;
+  int64_t lda;
+  bool trans_a;
+  const T* b;
+  int64_t ldb;
+  bool trans_b;
+  T* c;
+  int64_t ldc;
+  const T* bias;  // [n] or null
+  Activation act;
+  const T* aux;  // [m,n] with row stride ldaux, or null when act_grad is IDENTITY
+  int64_t ldaux;
+  Activation act_grad;
+};
+
+// Sums are exact to the same bits for any number of threads: a handler cuts x into blocks of kReduceBlock elements
+// (reduce_block: 64 lanes, then a fixed tree) or kReduceRows rows (reduce_rows: out[j] = reduce of x[i*stride+j], rows in
+// ascending order) and combines block results in ascending order by the tree of reduce_tree (program/handlers_reduce).
+inline constexpr int64_t kReduceBlock = 4096;
+inline constexpr int64_t kReduceRows = 128;
+
+enum class Distribution : int32_t { UNIFORM = 0, NORMAL = 1, BERNOULLI = 2 };
+
+// Philox4x32-10 (Salmon et al. 2011). Element i is word i % 4 of counter {i/4 low, i/4 high, index low, index high} under
+// key {seed low, seed high}. UNIFORM: a + (b - a) * (word >> 8) * 2^-24 (double: two words of counter i/2, 53 bits), kept below b.
+// NORMAL: Box-Muller on the pair of words (2j, 2j+1) of the same counter. BERNOULLI: uniform < a. DROPOUT keeps where uniform >= a.
+// `first` is the index of the first element of this call and is a multiple of 4.
+struct RandomArgs {
+  Distribution distribution;
+  double a, b;
+  uint32_t key[2];
+  uint64_t index;
+};
+
+struct SgdArgs {
+  double lr, momentum, dampening, weight_decay;
+  bool nesterov, maximize, first_step;
+};
+struct AdamArgs {
+  double lr, beta1, beta2, eps, weight_decay;
+  bool decoupled, maximize;
+  double bias_correction1, bias_correction2;  // 1 - beta1^t, 1 - beta2^t
+};
+
+template <class T>
+struct Kernels {
+#define NEURITE_KERNEL(result, name, arguments) result(*name) arguments noexcept;
+#include "kernels.inc"
+#undef NEURITE_KERNEL
+};
+
+enum class Isa : int32_t { SCALAR = 0, AVX2 = 1, AVX512 = 2, NEON = 3 };
+
+struct KernelTable {
+  Isa isa;
+  const char* name;            // "scalar", "avx2", "avx512", "neon"
+  int64_t gemm_mr, gemm_nr;    // register tile: handlers cut GEMM tasks at multiples of it
+  Kernels<float> f32;
+};
+
+// Tables of this build, null when the unit is not compiled for this architecture.
+const KernelTable* scalar_table() noexcept;
+const KernelTable* avx2_table() noexcept;
+const KernelTable* avx512_table() noexcept;
+const KernelTable* neon_table() noexcept;
+// float64 and int32 live in the scalar unit. Of int32 only micro (integer ones), load, store, reduce_* and arg_reduce are set.
+const Kernels<double>& float64_kernels() noexcept;
+const Kernels<int32_t>& int32_kernels() noexcept;
+
+// Best table this CPU and OS can run, or null with a reason when `name` is given and cannot be honoured.
+const KernelTable* select_table(const char* name, const char** why) noexcept;
+const KernelTable* table_at(int index) noexcept;  // the usable tables, best first; null past the end
+
+}  // namespace neurite

@@ -1,0 +1,103 @@
+// SOFTMAX, LOG_SOFTMAX and SOFTMAX_CE over rows.
+#include <algorithm>
+
+#include "../base/checked.h"
+#include "reader.h"
+
+namespace neurite {
+namespace {
+
+constexpr int64_t kTaskElements = 16 << 10;
+
+int64_t rows_per_task(int64_t cols) { return std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, cols)); }
+
+struct SoftmaxShape {
+  int64_t rows, cols;
+  Operand in, out;
+  bool log;
+};
+
+template <class T>
+class Softmax final : public Instruction {
+ public:
+  explicit Softmax(const SoftmaxShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const auto& [rows, cols, in, out, log] = shape_;
+    if (cols == 0) return;
+    const T* x = context.at<const T>(in);
+    T* y = context.at<T>(out);
+    const int64_t step = rows_per_task(cols);
+    context.team.parallel_for(ceil_div(shape_.rows, step), [&](int64_t task, int) noexcept {
+      const int64_t row = task * step;
+      const int64_t at = row * shape_.cols;
+      context.table<T>().softmax(x + at, std::min(step, shape_.rows - row), shape_.cols, y + at, shape_.log);
+    });
+  }
+
+ private:
+  SoftmaxShape shape_;
+};
+
+std::unique_ptr<Instruction> parse(InstructionReader& reader, bool log) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  SoftmaxShape shape{};
+  shape.log = log;
+  shape.rows = reader.size("rows");
+  shape.cols = reader.size("cols");
+  const int64_t elements = reader.product({shape.rows, shape.cols});
+  shape.in = reader.input("in", reader.dtype(), elements);
+  shape.out = reader.output("out", reader.dtype(), elements);
+  return make_float<Softmax>(reader.dtype(), shape);
+}
+
+struct SoftmaxCeShape {
+  int64_t rows, cols;
+  Operand x, labels, loss, grad;
+};
+
+template <class T>
+class SoftmaxCe final : public Instruction {
+ public:
+  explicit SoftmaxCe(const SoftmaxCeShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const SoftmaxCeShape& s = shape_;
+    const int32_t* labels = context.at<const int32_t>(s.labels);
+    for (int64_t i = 0; i < s.rows; ++i) {
+      if (labels[i] < 0 || labels[i] >= s.cols) return context.fail(RunCode::INDEX, i, labels[i]);
+    }
+    const T* x = context.at<const T>(s.x);
+    T* loss = context.at<T>(s.loss);
+    T* grad = context.at<T>(s.grad);
+    const int64_t step = rows_per_task(s.cols);
+    context.team.parallel_for(ceil_div(s.rows, step), [&](int64_t task, int) noexcept {
+      const int64_t row = task * step;
+      const int64_t at = row * s.cols;
+      context.table<T>().softmax_ce(x + at, labels + row, std::min(step, s.rows - row), s.cols,
+                                    loss == nullptr ? nullptr : loss + row, grad == nullptr ? nullptr : grad + at);
+    });
+  }
+
+ private:
+  SoftmaxCeShape shape_;
+};
+
+}  // namespace
+
+std::unique_ptr<Instruction> parse_SOFTMAX(InstructionReader& reader) { return parse(reader, false); }
+std::unique_ptr<Instruction> parse_LOG_SOFTMAX(InstructionReader& reader) { return parse(reader, true); }
+
+std::unique_ptr<Instruction> parse_SOFTMAX_CE(InstructionReader& reader) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  SoftmaxCeShape shape{};
+  shape.rows = reader.size("rows");
+  shape.cols = reader.size("cols");
+  const int64_t elements = reader.product({shape.rows, shape.cols});
+  shape.x = reader.input("x", reader.dtype(), elements);
+  shape.labels = reader.input("labels", DType::INT32, shape.rows);
+  shape.loss = reader.optional("loss", reader.dtype(), shape.rows, Access::WRITE);
+  shape.grad = reader.optional("grad", reader.dtype(), elements, Access::WRITE);
+  if (!shape.loss.present() && !shape.grad.present()) reader.fail("has neither loss nor grad");
+  return make_float<SoftmaxCe>(reader.dtype(), shape);
+}
+
+}  // namespace neurite

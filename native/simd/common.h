@@ -1,0 +1,20 @@
+// What every instruction set's vocabulary is written with. A translation unit includes its standard headers, sets its
+// target, defines NEURITE_ISA (its namespace) and then includes simd/<isa>.h, simd/math.inl.h and the kernel bodies.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define NEURITE_INLINE __forceinline
+#define NEURITE_NOINLINE __declspec(noinline)
+#define NEURITE_UNROLL
+#elif defined(__clang__)
+#define NEURITE_INLINE inline __attribute__((always_inline))
+#define NEURITE_NOINLINE __attribute__((noinline))
+#define NEURITE_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define NEURITE_INLINE inline __attribute__((always_inline))
+#define NEURITE_NOINLINE __attribute__((noinline))
+#define NEURITE_UNROLL _Pragma("GCC unroll 64")
+#endif

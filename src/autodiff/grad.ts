@@ -1,0 +1,204 @@
+import { isFloat } from '../dtype.js';
+import { GradError } from '../errors.js';
+import type { Parameter } from '../graph/state.js';
+import { Tensor } from '../graph/tensor.js';
+import { alias, full, zerosLike } from '../ops/index.js';
+import { sameShape } from '../shape.js';
+import { leaves, mapTree } from '../tree.js';
+import { pullBack, record, type Source } from './reverse.js';
+
+/** Anything with named trainable cells, such as a Module. */
+export interface Differentiable {
+  trainableCells(): ReadonlyMap<string, Parameter>;
+}
+
+/** What a differentiated function returns: the loss, or the loss and anything else. */
+export type LossResult = Tensor | readonly [loss: Tensor, aux: unknown];
+/** Gradients by path of the trainable cell; frozen and unreached cells are absent. */
+export type Gradients = Readonly<Record<string, Tensor>>;
+/** The gradient of an argument has its structure: a tensor, or arrays and plain objects of tensors. */
+export type GradientOf<T> = T extends Tensor ? Tensor : { readonly [K in keyof T]: GradientOf<T[K]> };
+/** Gradient of the argument, or one for each of several. */
+type GradientsOf<A extends readonly unknown[], N> = N extends readonly number[]
+  ? { readonly [K in keyof N]: N[K] extends keyof A ? GradientOf<A[N[K]]> : Tensor }
+  : N extends keyof A
+    ? GradientOf<A[N]>
+    : Tensor;
+
+type Argnums = number | readonly number[];
+
+/**
+ * A function that computes `fn` and its gradient.
+ *
+ * Of a model: `[fn(...), gradients of the trainable cells by path]`. Of arguments: `[fn(...), gradient]`, one gradient for
+ * each of `argnums` when that is a list. Gradients are graph nodes, so they can be differentiated again.
+ * @param model anything with trainable cells
+ * @param fn returns a scalar loss, or `[loss, aux]`; aux is passed through
+ * @param argnums which arguments to differentiate, default 0; each a float tensor, or arrays and objects of them
+ * @returns a function of the arguments of `fn`
+ * @throws GradError when the loss is not a float scalar, or depends on what is differentiated through an op without a gradient
+ * @example
+ * const [value, slope] = valueAndGrad((x: Tensor) => x.mul(x).sum())(tensor([1, 2])); // 5 and [2, 4]
+ * @example
+ * const lossAndGrad = valueAndGrad(model, (x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y));
+ * const [loss, grads] = lossAndGrad(x, y);
+ * optimizer.update(model, grads);
+ */
+export function valueAndGrad<A extends readonly unknown[], R extends LossResult>(
+  model: Differentiable,
+  fn: (...args: A) => R,
+): (...args: A) => [value: R, grads: Gradients];
+export function valueAndGrad<A extends readonly unknown[], R extends LossResult, const N extends Argnums = 0>(
+  fn: (...args: A) => R,
+  argnums?: N,
+): (...args: A) => [value: R, grads: GradientsOf<A, N>];
+export function valueAndGrad(
+  target: Differentiable | ((...args: readonly unknown[]) => LossResult),
+  second?: Argnums | ((...args: readonly unknown[]) => LossResult),
+): (...args: readonly unknown[]) => [LossResult, unknown] {
+  if (typeof target === 'function') {
+    const argnums = (second as Argnums | undefined) ?? 0;
+    return (...args) => gradientOfArguments('valueAndGrad', target, argnums, args);
+  }
+  if (typeof second !== 'function') {
+    throw new GradError('valueAndGrad: got a model without a function; write valueAndGrad(model, (x, y) => loss)');
+  }
+  return (...args) => gradientOfModel(target, () => second(...args));
+}
+
+/**
+ * A function that computes the gradient of `fn`; see {@link valueAndGrad}.
+ * @param fn returns a scalar loss, or `[loss, aux]` (aux is dropped)
+ * @param argnums which arguments to differentiate; default 0
+ * @returns a function of the arguments of `fn`
+ * @throws GradError when the loss is not a float scalar, or depends on an argument through an op without a gradient
+ * @example grad((x: Tensor) => x.pow(3).sum())(tensor([1, 2])); // [3, 12]
+ */
+export function grad<A extends readonly unknown[], const N extends Argnums = 0>(
+  fn: (...args: A) => LossResult,
+  argnums?: N,
+): (...args: A) => GradientsOf<A, N> {
+  const untyped = fn as unknown as (...args: readonly unknown[]) => LossResult;
+  return (...args) => gradientOfArguments('grad', untyped, argnums ?? 0, args)[1] as GradientsOf<A, N>;
+}
+
+/**
+ * Value of `fn` and the function that pulls a cotangent of that value back to the arguments (vector-Jacobian product).
+ * `pullback(v)[i] = v^T d fn / d args[i]`
+ * @param fn of float tensors, with a float tensor (or arrays and objects of them) as result
+ * @returns `[value, pullback]`; the cotangent has the structure, shapes and dtypes of the value
+ * @throws GradError when an argument is no float tensor or a cotangent does not fit
+ * @example
+ * const [y, pullback] = vjp((x: Tensor) => x.mul(x), tensor([1, 2, 3]));
+ * pullback(ones([3])); // [[2, 4, 6]]
+ */
+export function vjp<A extends readonly Tensor[], R>(
+  fn: (...args: A) => R,
+  ...args: A
+): [value: R, pullback: (cotangent: R) => { readonly [K in keyof A]: Tensor }] {
+  const sources = args.map((x, i) => argumentSource('vjp', x, `argument ${i}`));
+  const { result, tape } = record(() => fn(...(sources.map((s) => s.tensor) as unknown as A)));
+  const outputs = leaves(rejectPromise('vjp', result));
+  const pullback = (cotangent: R) => {
+    const given = leaves(cotangent);
+    if (given.length !== outputs.length) {
+      throw new GradError(`vjp: got ${given.length} cotangents, expected ${outputs.length}, one per output`);
+    }
+    const seeds = outputs.map((y, i): [Tensor, Tensor] => {
+      const g = given[i];
+      if (!(y instanceof Tensor) || !isFloat(y.dtype)) throw new GradError(`vjp: output ${i} is no float tensor`);
+      if (!(g instanceof Tensor) || !sameShape(g.shape, y.shape) || g.dtype !== y.dtype) {
+        const got = g instanceof Tensor ? `${g.dtype} [${g.shape}]` : typeof g;
+        throw new GradError(`vjp: cotangent ${i}: got ${got}, expected ${y.dtype} [${y.shape}]`);
+      }
+      return [y, g];
+    });
+    const grads = pullBack('vjp', tape, seeds, sources);
+    return grads.map((g, i) => g ?? zerosLike(sources[i].tensor)) as unknown as { readonly [K in keyof A]: Tensor };
+  };
+  return [result, pullback];
+}
+
+function gradientOfArguments(
+  caller: string,
+  fn: (...args: readonly unknown[]) => LossResult,
+  argnums: Argnums,
+  args: readonly unknown[],
+): [LossResult, unknown] {
+  const list = typeof argnums === 'number' ? [argnums] : argnums;
+  const sources: Source[] = [];
+  const given = [...args];
+  for (const n of new Set(list)) {
+    if (!Number.isInteger(n) || n < 0 || n >= args.length) {
+      throw new GradError(`${caller}: cannot differentiate argument ${n} of a call with ${args.length} arguments`);
+    }
+    given[n] = mapTree(args[n], (x) => {
+      const source = argumentSource(caller, x, `argument ${n}`);
+      sources.push(source);
+      return source.tensor;
+    });
+  }
+  const { result, tape } = record(() => fn(...given));
+  const grads = pullBack(caller, tape, [seeded(caller, result)], sources);
+  const bySource = new Map(sources.map((s, i) => [s.tensor, grads[i] ?? zerosLike(s.tensor)]));
+  joinLoss(result, [...bySource.values()]);
+  const gradient = (n: number): unknown => mapTree(given[n], (x) => bySource.get(x as Tensor));
+  return [result, typeof argnums === 'number' ? gradient(argnums) : argnums.map(gradient)];
+}
+
+function gradientOfModel(model: Differentiable, fn: () => LossResult): [LossResult, Gradients] {
+  const cells = [...model.trainableCells()];
+  // Read before recording: the nodes that the function will get are the sources, whatever computes them.
+  const sources = cells.map(([path, cell]): Source => ({ tensor: cell.read(), name: `"${path}"` }));
+  const { result, tape } = record(fn);
+  const grads = pullBack('valueAndGrad', tape, [seeded('valueAndGrad', result)], sources);
+  const byPath: Record<string, Tensor> = {};
+  cells.forEach(([path], i) => {
+    const g = grads[i];
+    if (g !== null) byPath[path] = g;
+  });
+  joinLoss(result, Object.values(byPath));
+  return [result, Object.freeze(byPath)];
+}
+
+/** An argument as a source of its own, so that captures of the same tensor stay constants. */
+function argumentSource(caller: string, x: unknown, name: string): Source {
+  if (!(x instanceof Tensor)) {
+    const hint = typeof x === 'number' ? `tensor(${x})` : 'a Tensor (cell.read() for a State)';
+    throw new GradError(`${caller}: ${name} is ${x === null ? 'null' : typeof x}, expected a float tensor; pass ${hint}`);
+  }
+  if (!isFloat(x.dtype)) {
+    throw new GradError(`${caller}: ${name} has dtype ${x.dtype}, expected float32 or float64; add .cast('float32')`);
+  }
+  return { tensor: alias(x), name };
+}
+
+function rejectPromise<R>(caller: string, result: R): R {
+  if (result instanceof Promise) {
+    throw new GradError(`${caller}: the function is async; build the graph synchronously and await values afterwards`);
+  }
+  return result;
+}
+
+/** The loss and its cotangent 1. */
+function seeded(caller: string, result: LossResult): [Tensor, Tensor] {
+  rejectPromise(caller, result);
+  const loss: unknown = Array.isArray(result) ? result[0] : result;
+  if (!(loss instanceof Tensor)) {
+    throw new GradError(`${caller}: the function returned ${typeof loss}, expected a scalar tensor or [loss, aux]`);
+  }
+  if (loss.shape.length !== 0) {
+    throw new GradError(`${caller}: the loss has shape [${loss.shape}], expected a scalar; reduce it, e.g. loss.mean()`);
+  }
+  if (!isFloat(loss.dtype)) {
+    throw new GradError(`${caller}: the loss has dtype ${loss.dtype}, expected float32 or float64`);
+  }
+  return [loss, full([], 1, { dtype: loss.dtype })];
+}
+
+/** Whoever runs the gradients runs the loss and aux as well, before the parameters they read are overwritten. */
+function joinLoss(result: LossResult, grads: readonly Tensor[]): void {
+  const values = leaves(result).filter((x): x is Tensor => x instanceof Tensor && x.storage === null);
+  if (values.length === 0) return;
+  for (const g of grads) g.companions = g.companions === null ? values : [...g.companions, ...values];
+}

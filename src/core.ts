@@ -1,0 +1,17 @@
+/** The public engine: everything layers, losses, optimizers and training loops are written with. */
+import './ops/methods.js';
+import './engine/methods.js';
+
+export * from './autodiff/index.js';
+export type { DType, FloatDType, HostArray } from './dtype.js';
+export { DTYPES, isFloat, itemSize } from './dtype.js';
+export * from './engine/index.js';
+export * from './errors.js';
+export { hostScalar } from './graph/feed.js';
+export { permutation, permutationAsync } from './graph/philox.js';
+export { type RandomState, randomState, restoreRandomState, seed } from './graph/rng.js';
+export { Parameter, State } from './graph/state.js';
+export { type Attrs, Tensor } from './graph/tensor.js';
+export { guarded, withScope } from './graph/trace.js';
+export * from './ops/index.js';
+export type { Shape } from './shape.js';

@@ -1,0 +1,77 @@
+import { stateOp } from '../graph/leaves.js';
+import type { State } from '../graph/state.js';
+import type { Tensor } from '../graph/tensor.js';
+import type { Feed } from '../graph/trace.js';
+import type { ProgramSpec } from '../program/index.js';
+import type { NativeProgram } from '../runtime/native.js';
+import { allocate, HostStorage } from '../runtime/storage.js';
+import type { Write } from './cache.js';
+import { type Call, reportUnseen } from './queue.js';
+
+/** What a program needs from outside for one call. */
+export interface Bindings {
+  readonly nodes: readonly Tensor[];
+  readonly roots: readonly Tensor[];
+  readonly writes: readonly Write[];
+  /** Storage of `input` leaves by their index (compiled functions). */
+  readonly args: readonly HostStorage[];
+  readonly steps: number;
+  /** Philox key, first stream index, and indices used by a step. */
+  readonly random: { readonly key: readonly [number, number]; readonly base: number; readonly perStep: number } | null;
+}
+
+/** Finds or makes the memory of every slot. Changes nothing outside: cells get their version when the call is accepted. */
+export function bind(program: { spec: ProgramSpec; handle: NativeProgram }, b: Bindings): Call {
+  const outputs = b.roots.map((r) => allocate(r.shape, r.dtype, b.steps));
+  const feeds: Feed[] = [];
+  for (const node of b.nodes) if (node.op === stateOp && node.storage === null) reportUnseen(node.attrs.cell as State);
+  const cells = b.writes.map(({ cell, value }) => {
+    const fresh = cell.storage === null;
+    const storage = fresh ? allocate(cell.shape, cell.dtype) : (cell.storage as HostStorage);
+    return { cell, storage, fresh, value: value.inputs.length > 0 ? value : null };
+  });
+  const storages = program.spec.slots.map((slot): HostStorage => {
+    switch (slot.kind) {
+      case 'leaf':
+        return leafStorage(b.nodes[slot.node], b.args);
+      case 'write':
+        return cells[slot.write].storage;
+      case 'root':
+        return outputs[slot.root];
+      case 'feed': {
+        const feed = b.nodes[slot.node].attrs.feed as Feed;
+        feeds.push(feed);
+        return scalars(b.steps, (k) => feed.read(k));
+      }
+      case 'rng':
+        return randomCounters(b);
+      default:
+        return slot satisfies never;
+    }
+  });
+  return { program: program.handle, instructions: program.spec.instructions, storages, outputs, cells, feeds, steps: b.steps };
+}
+
+function leafStorage(node: Tensor, args: readonly HostStorage[]): HostStorage {
+  if (node.storage !== null) return node.storage as HostStorage;
+  if (node.op === stateOp) return (node.attrs.cell as State).storage as HostStorage;
+  return args[node.attrs.index as number];
+}
+
+function scalars(steps: number, read: (k: number) => number): HostStorage {
+  const storage = new HostStorage(8 * steps);
+  const view = storage.view('float64');
+  for (let k = 0; k < steps; k++) view[k] = read(k);
+  return storage;
+}
+
+function randomCounters(b: Bindings): HostStorage {
+  const { key, base, perStep } = b.random as NonNullable<Bindings['random']>;
+  const storage = new HostStorage(16 * b.steps);
+  const view = storage.view('int32');
+  for (let k = 0; k < b.steps; k++) {
+    const index = base + k * perStep;
+    view.set([key[0] | 0, key[1] | 0, index | 0, Math.floor(index / 2 ** 32) | 0], 4 * k);
+  }
+  return storage;
+}

@@ -1,0 +1,103 @@
+import type { State } from '../graph/state.js';
+import type { Tensor } from '../graph/tensor.js';
+import { compileGraph, type GraphSpec, type ProgramSpec } from '../program/index.js';
+import { type NativeProgram, native } from '../runtime/native.js';
+import { KeyWriter } from './key.js';
+import { settings } from './settings.js';
+
+/** A verified program, ready to be bound. */
+export interface LoadedProgram {
+  readonly spec: ProgramSpec;
+  readonly handle: NativeProgram;
+  readonly key: Int32Array;
+  readonly hash: number;
+}
+
+/** A cell to replace: `leaf` is its old value in the graph, null when that is not read. */
+export interface Write {
+  readonly cell: State;
+  readonly leaf: Tensor | null;
+  readonly value: Tensor;
+}
+
+const CAPACITY = 64;
+const programs = new Map<number, LoadedProgram[]>();
+const recent = new Set<LoadedProgram>();
+const writer = new KeyWriter();
+const counts = { compiled: 0, evicted: 0, warned: false };
+
+/** The program of a graph: from the cache when a graph of the same structure was compiled before. */
+export function programFor(
+  nodes: readonly Tensor[],
+  roots: readonly Tensor[],
+  writes: readonly Write[],
+  rngBase: number,
+): LoadedProgram {
+  writeKey(nodes, roots, writes, rngBase);
+  const hash = writer.hash();
+  const bucket = programs.get(hash);
+  const hit = bucket?.find((p) => writer.equals(p.key));
+  if (hit !== undefined) {
+    recent.delete(hit);
+    recent.add(hit);
+    return hit;
+  }
+  const key = writer.copy();
+  const loaded = { ...loadProgram({ nodes, roots, writes, rngBase, fuse: !settings.eager }), key, hash };
+  if (bucket === undefined) programs.set(hash, [loaded]);
+  else bucket.push(loaded);
+  recent.add(loaded);
+  if (recent.size > CAPACITY) evict();
+  return loaded;
+}
+
+/** Compiles without the cache (compile and scan keep their own programs). */
+export function loadProgram(graph: GraphSpec): { spec: ProgramSpec; handle: NativeProgram } {
+  counts.compiled++;
+  const spec = compileGraph(graph);
+  return { spec, handle: native.load(spec.words) };
+}
+
+export function programsCompiled(): number {
+  return counts.compiled;
+}
+
+/** Forgets every cached program (tests; a changed instruction set needs none of this). */
+export function clearPrograms(): void {
+  programs.clear();
+  recent.clear();
+}
+
+function writeKey(nodes: readonly Tensor[], roots: readonly Tensor[], writes: readonly Write[], rngBase: number): void {
+  const indexOf = new Map<Tensor, number>();
+  writer.reset();
+  writer.int(settings.eager ? 1 : 0);
+  for (let i = 0; i < nodes.length; i++) {
+    indexOf.set(nodes[i], i);
+    writer.node(nodes[i], indexOf, rngBase);
+  }
+  writer.int(-1);
+  for (const r of roots) writer.int(indexOf.get(r) as number);
+  for (const w of writes) {
+    writer.int(-2);
+    writer.int(w.leaf === null ? -1 : (indexOf.get(w.leaf) as number));
+    writer.int(indexOf.get(w.value) as number);
+  }
+}
+
+function evict(): void {
+  const [oldest] = recent;
+  recent.delete(oldest);
+  const left = (programs.get(oldest.hash) ?? []).filter((p) => p !== oldest);
+  if (left.length === 0) programs.delete(oldest.hash);
+  else programs.set(oldest.hash, left);
+  counts.evicted++;
+  if (counts.evicted > CAPACITY && !counts.warned) {
+    counts.warned = true;
+    process.emitWarning(
+      `more than ${2 * CAPACITY} different programs were compiled; shapes or constants change from run to run. ` +
+        'Keep batch shapes equal (dropLast) and pass changing numbers as tensors.',
+      'NeuriteWarning',
+    );
+  }
+}

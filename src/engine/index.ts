@@ -1,0 +1,43 @@
+import type { State } from '../graph/state.js';
+import type { Tensor } from '../graph/tensor.js';
+import { storageFor } from './methods.js';
+import { drain, idle, ready, readySync } from './queue.js';
+import { realizeNow } from './realize.js';
+
+export { programsCompiled } from './cache.js';
+export { type Compiled, compile, type ScanInput } from './compile.js';
+export { configure, type DeviceInfo, devices, type Info, info, type MemoryInfo, memory } from './configure.js';
+export { type NestedNumbers, type TensorData, type TensorOptions, tensor } from './create.js';
+export { queued } from './queue.js';
+
+/**
+ * Computes tensors, all pending writes with them, as one program off this thread.
+ * @example await realize(a, b); // one run for both
+ */
+export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+  realizeNow(tensors, false);
+  for (const t of tensors) await ready(storageFor(t, false));
+}
+
+/** The same, waiting on this thread. */
+export function realizeSync(...tensors: readonly Tensor[]): void {
+  realizeNow(tensors, true);
+  for (const t of tensors) readySync(storageFor(t, true));
+}
+
+/** Carries out pending writes (assign, optimizer.update) and resolves when everything queued is done. */
+export async function flush(): Promise<void> {
+  realizeNow([], false);
+  await idle();
+}
+
+/** The same, waiting on this thread. */
+export function flushSync(): void {
+  realizeNow([], true);
+  drain();
+}
+
+/** True when `cell` has a write that has not been carried out. */
+export function isPending(cell: State): boolean {
+  return cell.dirty;
+}

@@ -1,0 +1,100 @@
+import type { DType } from '../dtype.js';
+import { DTypeError, ShapeError } from '../errors.js';
+import { type Shape, sameShape } from '../shape.js';
+import { stateLeaf } from './leaves.js';
+import type { Storage, Tensor } from './tensor.js';
+import { graphState } from './trace.js';
+
+/**
+ * A state cell: parameter, buffer, optimizer slot or counter; the only mutable thing. Reading it makes a node for the
+ * current version; `assign` records a write that the next realisation carries out.
+ */
+export class State {
+  readonly id: number;
+  /** Path in the module tree, for messages; set when the tree is named. */
+  name: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Value of version `stored`, null until the first write has run. */
+  storage: Storage | null;
+  /** Logical version: counts assigns, run or not. */
+  version: number;
+  stored: number;
+  /** Node of the current version, cached so that equal reads are one node. */
+  private node: Tensor | null;
+
+  /** `init` is the value of version 0; it is computed by the next realisation. */
+  constructor(init: Tensor, name = '') {
+    this.id = graphState.nextId++;
+    this.name = name;
+    this.shape = init.shape;
+    this.dtype = init.dtype;
+    this.storage = null;
+    this.version = 0;
+    this.stored = -1;
+    this.node = init;
+    graphState.pending.set(this, init);
+  }
+
+  /** The value as a graph node: of the pending write if there is one, else of the stored version. */
+  read(): Tensor {
+    const trace = graphState.trace;
+    if (trace !== null) {
+      const written = trace.writes.get(this);
+      if (written !== undefined) return written;
+      let node = trace.reads.get(this);
+      if (node === undefined) {
+        node = stateLeaf(this, -1);
+        trace.reads.set(this, node);
+      }
+      return node;
+    }
+    this.node ??= stateLeaf(this, this.version);
+    return this.node;
+  }
+
+  /**
+   * Records `value` as the next version; runs nothing.
+   * @throws ShapeError, DTypeError when `value` does not fit the cell.
+   */
+  assign(value: Tensor): void {
+    const label = this.name === '' ? 'assign' : `assign to "${this.name}"`;
+    if (!sameShape(value.shape, this.shape)) {
+      throw new ShapeError(`${label}: got [${value.shape}], expected [${this.shape}]`);
+    }
+    if (value.dtype !== this.dtype) throw new DTypeError(`${label}: got ${value.dtype}, expected ${this.dtype}`);
+    const trace = graphState.trace;
+    if (trace !== null) {
+      trace.writes.set(this, value);
+      return;
+    }
+    this.version += 1;
+    this.node = value;
+    graphState.pending.set(this, value);
+  }
+
+  /** True while a write outside a trace has not run. */
+  get dirty(): boolean {
+    return graphState.pending.has(this);
+  }
+
+  /** Called by the engine when the pending write cannot run: the stored version stays current. */
+  abandon(): void {
+    if (this.stored < 0) return; // an initial value may be tried again
+    this.version = this.stored;
+    this.node = null;
+    graphState.pending.delete(this);
+  }
+
+  /** Called by the engine when version `version` is in `storage`. */
+  settle(storage: Storage, version: number): void {
+    this.storage = storage;
+    this.stored = version;
+    if (this.version === version) this.node = null;
+  }
+}
+
+/** A trainable state cell. `requiresGrad = false` (see `Module.freeze`) takes it out of differentiation. */
+export class Parameter extends State {
+  requiresGrad = true;
+}

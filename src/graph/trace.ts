@@ -1,0 +1,68 @@
+import type { State } from './state.js';
+import type { Tensor } from './tensor.js';
+
+/** A host number read at each run: learning rates and the like, so that a change never recompiles. */
+export interface Feed {
+  /** Value for run `step` of a scan (0 for a single run). */
+  read(step: number): number;
+  /** Called when `steps` runs were issued; negative to take back those a failed scan never ran. */
+  advance(steps: number): void;
+}
+
+/** What `compile` records while it runs the user's function. */
+export interface Trace {
+  /** Nodes with a smaller id were made outside. */
+  readonly startId: number;
+  readonly reads: Map<State, Tensor>;
+  readonly writes: Map<State, Tensor>;
+  /** Random ops built so far; run r of the program uses stream indices base(r) .. base(r) + randomOps. */
+  randomOps: number;
+  /** Host values the trace depended on: the program is valid only while each still reads the same. */
+  readonly guards: { read: () => unknown; value: unknown }[];
+}
+
+/** The graph's few mutable globals, one set per environment (a worker has its own module instance). */
+export const graphState: {
+  nextId: number;
+  /** Realisations so far. */
+  runs: number;
+  scope: string;
+  trace: Trace | null;
+  /** Cells with a write that has not run, in order of first write. Empty inside a trace (see Trace.writes). */
+  readonly pending: Map<State, Tensor>;
+  /** Unrealised nodes that the next run computes as well (`keep()`, long-lived chains). */
+  readonly joinNext: Set<Tensor>;
+  onBuild: ((node: Tensor) => void) | null;
+} = {
+  nextId: 1,
+  runs: 0,
+  scope: '',
+  trace: null,
+  pending: new Map(),
+  joinNext: new Set(),
+  onBuild: null,
+};
+
+/** An unrealised chain that has lived through this many runs joins the next one, so `total = total.add(loss)` stays short. */
+const MAX_AGE = 64;
+graphState.onBuild = (node) => {
+  if (graphState.trace === null && graphState.runs - node.epoch > MAX_AGE) graphState.joinNext.add(node);
+};
+
+/** Runs `fn` with `name` appended to the module path that nodes remember for messages. */
+export function withScope<T>(name: string, fn: () => T): T {
+  const before = graphState.scope;
+  graphState.scope = before === '' ? name : `${before}.${name}`;
+  try {
+    return fn();
+  } finally {
+    graphState.scope = before;
+  }
+}
+
+/** Reads a host value that changes what is traced (`module.training`); a compiled program is re-traced when it changes. */
+export function guarded<T>(read: () => T): T {
+  const value = read();
+  graphState.trace?.guards.push({ read, value });
+  return value;
+}

@@ -1,0 +1,10 @@
+/** Neurite: neural networks for Node.js. */
+export * from './core.js';
+export * as data from './data/index.js';
+export * as io from './io/index.js';
+export * from './losses/index.js';
+export * as metrics from './metrics/index.js';
+export * as nn from './nn/index.js';
+export * as optim from './optim/index.js';
+export * as plot from './plot/index.js';
+export * from './train/index.js';

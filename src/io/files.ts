@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { NeuriteError } from '../errors.js';
+
+/**
+ * Runs `use` on the opened regular file and closes it.
+ * @throws NeuriteError naming the path, with a hint, when the file cannot be opened; `cause` is the system's error.
+ */
+export async function withFile<T>(file: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
+  let handle: FileHandle;
+  try {
+    // O_NONBLOCK: opening a named pipe must not wait for a writer that never comes.
+    handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  } catch (error) {
+    throw fileError('read', file, error);
+  }
+  try {
+    const info = await handle.stat();
+    if (!info.isFile()) throw new NeuriteError('ERR_FORMAT', `read "${file}": it is not a regular file`);
+    return await use(handle, info.size);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Fills `bytes` from offset `position` on; false when the file ends before. */
+export async function readFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<boolean> {
+  for (let done = 0; done < bytes.length; ) {
+    const length = Math.min(bytes.length - done, MAX_TRANSFER);
+    const { bytesRead } = await handle.read(bytes, done, length, position + done);
+    if (bytesRead === 0) return false;
+    done += bytesRead;
+  }
+  return true;
+}
+
+/**
+ * Writes `chunks` to `file` so that a crash leaves the old file or the new one, never a part: temporary file in the same
+ * directory, fsync, rename, fsync of the directory.
+ * @throws NeuriteError naming the path, with a hint; the old file is then untouched.
+ */
+export async function writeFileAtomic(file: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const directory = dirname(resolve(file));
+  const temporary = join(directory, `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+  let created = false;
+  try {
+    const handle = await open(temporary, 'wx');
+    created = true;
+    try {
+      for (const chunk of chunks) await writeFully(handle, chunk);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    if (created) await unlink(temporary).catch(() => {});
+    throw fileError('write', file, error);
+  }
+  await syncDirectory(directory);
+}
+
+async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length; ) {
+    const length = Math.min(chunk.length - done, MAX_TRANSFER);
+    done += (await handle.write(chunk, done, length)).bytesWritten;
+  }
+}
+
+/** Makes the rename durable; systems that cannot open a directory (Windows) do it on their own. */
+async function syncDirectory(directory: string): Promise<void> {
+  try {
+    const handle = await open(directory, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // The file itself is complete and in place.
+  }
+}
+
+function fileError(action: 'read' | 'write', file: string, error: unknown): NeuriteError {
+  if (error instanceof NeuriteError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const hints: Record<string, string> = {
+    ENOENT:
+      action === 'read'
+        ? `no such file; relative paths start at ${process.cwd()}`
+        : `no such directory; create it first with mkdir(directory, { recursive: true })`,
+    EACCES: 'permission denied; check the owner and mode of the file and its directory',
+    EPERM: 'permission denied; check the owner and mode of the file and its directory',
+    EISDIR: 'it is a directory; give the path of a file',
+    ENOTDIR: 'a part of the path is a file, not a directory',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'no space left on the device; the file there before is untouched',
+  };
+  const reason = hints[code] ?? (error instanceof Error ? error.message : String(error));
+  return new NeuriteError('ERR_DATA', `${action} "${file}": ${reason}`, { cause: error });
+}
+
+/** Longest single transfer the system takes. */
+const MAX_TRANSFER = 2 ** 30;

@@ -1,0 +1,9 @@
+export { readFully, withFile, writeFileAtomic } from './files.js';
+export {
+  parseSafetensors,
+  readSafetensors,
+  type SafetensorsFile,
+  serializeSafetensors,
+  type TensorData,
+  writeSafetensors,
+} from './safetensors.js';

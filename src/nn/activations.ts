@@ -1,0 +1,155 @@
+import {
+  div,
+  elu,
+  gelu,
+  leakyRelu,
+  logSoftmax,
+  mul,
+  OptionError,
+  relu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  type Tensor,
+  tanh,
+} from '../core.js';
+import { Module } from './module.js';
+
+/** Returns its input; a place holder. */
+export class Identity extends Module {
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+/** max(x, 0); derivative 0 at 0. @example new nn.ReLU().forward(tensor([-1, 2])); // [0, 2] */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+/** tanh x = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), in (−1, 1). */
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return tanh(x);
+  }
+}
+
+/** σ(x) = 1 / (1 + e⁻ˣ), in (0, 1). Not before `binaryCrossEntropy`, which takes logits. */
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return sigmoid(x);
+  }
+}
+
+/** eˣᵢ / Σⱼ eˣʲ along an axis. Not before `crossEntropy`, which takes logits. */
+export class Softmax extends Module {
+  readonly axis: number;
+  /** @param axis the axis that sums to 1 (default the last). */
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+  forward(x: Tensor): Tensor {
+    return softmax(x, { axis: this.axis });
+  }
+  override toString(): string {
+    return `Softmax(axis=${this.axis})`;
+  }
+}
+
+/** log softmax(x), without overflow, along an axis. */
+export class LogSoftmax extends Module {
+  readonly axis: number;
+  /** @param axis the axis whose exponentials sum to 1 (default the last). */
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+  forward(x: Tensor): Tensor {
+    return logSoftmax(x, { axis: this.axis });
+  }
+  override toString(): string {
+    return `LogSoftmax(axis=${this.axis})`;
+  }
+}
+
+/** log(1 + e^(βx)) / β, a smooth ReLU; without overflow for large x. */
+export class Softplus extends Module {
+  readonly beta: number;
+  /** @param options `beta` > 0 (default 1): the larger, the sharper. @throws OptionError otherwise. */
+  constructor({ beta = 1 }: { beta?: number } = {}) {
+    super();
+    if (!(beta > 0)) throw new OptionError(`Softplus: beta is ${beta}, expected > 0`);
+    this.beta = beta;
+  }
+  forward(x: Tensor): Tensor {
+    return this.beta === 1 ? softplus(x) : div(softplus(mul(x, this.beta)), this.beta);
+  }
+  override toString(): string {
+    return this.beta === 1 ? 'Softplus' : `Softplus(beta=${this.beta})`;
+  }
+}
+
+/** x > 0 ? x : slope·x. @see {@link leakyRelu} */
+export class LeakyReLU extends Module {
+  readonly negativeSlope: number;
+  /** @param negativeSlope slope for x < 0 (default 0.01). */
+  constructor(negativeSlope = 0.01) {
+    super();
+    this.negativeSlope = negativeSlope;
+  }
+  forward(x: Tensor): Tensor {
+    return leakyRelu(x, this.negativeSlope);
+  }
+  override toString(): string {
+    return `LeakyReLU(${this.negativeSlope})`;
+  }
+}
+
+/** `tanh` is the approximation 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), within 5e-4 of the exact form. */
+export type GELUApproximation = 'none' | 'tanh';
+
+/** x·Φ(x), Φ the standard normal distribution function. @see {@link gelu} */
+export class GELU extends Module {
+  readonly approximate: GELUApproximation;
+  /** @param options `approximate: 'tanh'` for the cheaper form. @throws OptionError for another name. */
+  constructor({ approximate = 'none' }: { approximate?: GELUApproximation } = {}) {
+    super();
+    if (approximate !== 'none' && approximate !== 'tanh') {
+      throw new OptionError(`GELU: approximate is ${JSON.stringify(approximate)}, expected 'none' or 'tanh'`);
+    }
+    this.approximate = approximate;
+  }
+  forward(x: Tensor): Tensor {
+    return gelu(x, { approximate: this.approximate });
+  }
+  override toString(): string {
+    return this.approximate === 'none' ? 'GELU' : 'GELU(tanh)';
+  }
+}
+
+/** x·σ(x), also called Swish. @see {@link silu} */
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return silu(x);
+  }
+}
+
+/** x > 0 ? x : α·(eˣ − 1). @see {@link elu} */
+export class ELU extends Module {
+  readonly alpha: number;
+  /** @param alpha the value reached at −∞ is −alpha (default 1). */
+  constructor(alpha = 1) {
+    super();
+    this.alpha = alpha;
+  }
+  forward(x: Tensor): Tensor {
+    return elu(x, this.alpha);
+  }
+  override toString(): string {
+    return `ELU(${this.alpha})`;
+  }
+}

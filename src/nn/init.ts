@@ -1,0 +1,84 @@
+import { type DType, full, normal as normalOp, OptionError, type Shape, type Tensor, uniform as uniformOp, zeros as zerosOp } from '../core.js';
+
+/** What an initialiser may need to know about the layer. */
+export interface InitContext {
+  /** Inputs that one output sums over, and outputs that one input reaches; convolutions count kernel positions. */
+  readonly fanIn: number;
+  readonly fanOut: number;
+  readonly dtype: DType;
+}
+
+/** Makes the first value of a parameter: a lazy tensor of this shape, drawn natively when first needed. */
+export type Initializer = (shape: Shape, context: InitContext) => Tensor;
+
+/** All zeros: for biases. As weights they make all units of a layer learn the same thing. */
+export function zeros(): Initializer {
+  return (shape, { dtype }) => zerosOp(shape, { dtype });
+}
+
+/** Every element is `value`. */
+export function constant(value: number): Initializer {
+  return (shape, { dtype }) => full(shape, value, { dtype });
+}
+
+/** U(low, high). @throws OptionError unless low < high. */
+export function uniform(low: number, high: number): Initializer {
+  if (!(low < high)) throw new OptionError(`init.uniform: got low ${low} and high ${high}, expected low < high`);
+  return (shape, { dtype }) => uniformOp(shape, { low, high, dtype });
+}
+
+/** N(mean, std²). @throws OptionError unless std >= 0. */
+export function normal(mean = 0, std = 1): Initializer {
+  if (!(std >= 0)) throw new OptionError(`init.normal: got std ${std}, expected std >= 0`);
+  return (shape, { dtype }) => normalOp(shape, { mean, std, dtype });
+}
+
+/** U(−1/√fanIn, 1/√fanIn): PyTorch's default for linear and convolution weights and biases (Kaiming uniform with a = √5). */
+export function fanInUniform(): Initializer {
+  return (shape, { fanIn, dtype }) => symmetric(shape, 1 / Math.sqrt(fanIn), dtype);
+}
+
+/**
+ * U(−b, b), b = gain·√(6 / (fanIn + fanOut)): keeps variances through tanh and sigmoid layers.
+ * @see Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
+ */
+export function xavierUniform({ gain = 1 }: { gain?: number } = {}): Initializer {
+  return (shape, { fanIn, fanOut, dtype }) => symmetric(shape, gain * Math.sqrt(6 / (fanIn + fanOut)), dtype);
+}
+
+/** N(0, σ²), σ = gain·√(2 / (fanIn + fanOut)). @see {@link xavierUniform} */
+export function xavierNormal({ gain = 1 }: { gain?: number } = {}): Initializer {
+  return (shape, { fanIn, fanOut, dtype }) => normalOp(shape, { mean: 0, std: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
+}
+
+/** `negativeSlope` of the leaky ReLU that follows (0 for ReLU); `mode` chooses which variance is kept. */
+export interface KaimingOptions {
+  readonly negativeSlope?: number;
+  readonly mode?: 'fanIn' | 'fanOut';
+}
+
+/**
+ * U(−b, b), b = gain·√(3 / fan), gain = √(2 / (1 + negativeSlope²)): keeps variances through ReLU layers.
+ * @see He et al. (2015), Delving deep into rectifiers.
+ */
+export function kaimingUniform(options: KaimingOptions = {}): Initializer {
+  return (shape, context) => symmetric(shape, Math.sqrt(3) * kaimingStd(context, options), context.dtype);
+}
+
+/** N(0, σ²), σ = gain / √fan. @see {@link kaimingUniform} */
+export function kaimingNormal(options: KaimingOptions = {}): Initializer {
+  return (shape, context) => normalOp(shape, { mean: 0, std: kaimingStd(context, options), dtype: context.dtype });
+}
+
+/** N(0, 1/fanIn): for SELU networks. @see LeCun et al. (1998), Efficient BackProp. */
+export function lecunNormal(): Initializer {
+  return (shape, { fanIn, dtype }) => normalOp(shape, { mean: 0, std: 1 / Math.sqrt(fanIn), dtype });
+}
+
+function kaimingStd({ fanIn, fanOut }: InitContext, { negativeSlope = 0, mode = 'fanIn' }: KaimingOptions): number {
+  return Math.sqrt(2 / (1 + negativeSlope ** 2) / (mode === 'fanIn' ? fanIn : fanOut));
+}
+
+function symmetric(shape: Shape, bound: number, dtype: DType): Tensor {
+  return uniformOp(shape, { low: -bound, high: bound, dtype });
+}

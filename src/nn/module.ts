@@ -1,0 +1,304 @@
+import { inspect } from 'node:util';
+import {
+  FormatError,
+  flush,
+  guarded,
+  OptionError,
+  Parameter,
+  realize,
+  type Shape,
+  State,
+  stopGradient,
+  Tensor,
+  tensor,
+  withScope,
+} from '../core.js';
+import { readSafetensors, type TensorData, writeSafetensors } from '../io/index.js';
+import { type LoadOptions, type LoadReport, loadInto } from './load.js';
+import { noteForward, type SummaryOptions, summarize } from './summary.js';
+
+/** A module whatever it takes and gives. */
+export type AnyModule = Module<unknown[], unknown>;
+
+/** Everything found below a module, by path. */
+interface ModuleTree {
+  readonly modules: Map<string, AnyModule>;
+  readonly cells: Map<string, State>;
+  readonly seen: Set<object>;
+}
+
+/**
+ * Base of every layer and network: a named tree of parameters, buffers and child modules.
+ *
+ * The tree is read from the module's own enumerable fields, in order: a {@link Parameter} is trainable, another
+ * {@link State} is a buffer, a `Module` is a child; arrays and plain objects of these are followed. Paths are field names
+ * and indices joined by dots (`layers.0.weight`). A cell or module reachable twice counts once, under its first path.
+ * `#private` fields are not part of the tree.
+ *
+ * @typeParam In what `forward` takes, `[x: Tensor]` unless stated.
+ * @typeParam Out what `forward` returns, a tensor unless stated.
+ * @example
+ * class Net extends nn.Module {
+ *   hidden = new nn.Linear(2, 16);
+ *   out = new nn.Linear(16, 1);
+ *   forward(x: Tensor): Tensor {
+ *     return this.out.forward(this.hidden.forward(x).tanh());
+ *   }
+ * }
+ * console.log(new Net().summary([1, 2]));
+ */
+export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
+  #training = true;
+  #name = '';
+  /** Path from the module that holds this one; the scope of its nodes. */
+  #key = '';
+  #named = false;
+  /** Modules above this one in the last walk. */
+  #depth = 0;
+
+  constructor() {
+    // The instance's forward is the class's with the scope around it: layers are called as plain methods, yet each node
+    // knows the path of the layer that made it.
+    const forward = this.forward;
+    const scoped = (...inputs: In): Out => {
+      if (!this.#named) this.#tree();
+      const run = (): Out => forward.apply(this, inputs);
+      const out = this.#key === '' ? run() : withScope(this.#key, run);
+      noteForward(this, out);
+      return out;
+    };
+    Object.defineProperty(this, 'forward', { value: scoped, writable: true, configurable: true });
+  }
+
+  /** Computes the module's output from its input; builds graph nodes and runs nothing. */
+  abstract forward(...inputs: In): Out;
+
+  /** Path in the tree of the outermost module that was walked or called; '' for that module. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Whether dropout and the like are active (true after construction). A compiled function is traced again when it changes. */
+  get training(): boolean {
+    return guarded(() => this.#training);
+  }
+
+  /** What messages call this module: `Linear(784→128) "0"`. */
+  get label(): string {
+    return this.#name === '' ? this.toString() : `${this.toString()} "${this.#name}"`;
+  }
+
+  /** One line: the class and what tells its instances apart. */
+  toString(): string {
+    return this.constructor.name;
+  }
+
+  /** Sets training mode for this module and all below it; returns the module. */
+  train(mode = true): this {
+    for (const m of this.modules()) m.#training = mode;
+    return this;
+  }
+
+  /** Sets evaluation mode: `train(false)`. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** This module and all below it, each once, parents first. */
+  modules(): AnyModule[] {
+    return [...this.#tree().modules.values()];
+  }
+
+  /** The same by path; this module is ''. */
+  namedModules(): Map<string, AnyModule> {
+    return this.#tree().modules;
+  }
+
+  /** Parameters of the whole tree, frozen ones included, each once. */
+  parameters(): Parameter[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** The same by path. */
+  namedParameters(): Map<string, Parameter> {
+    return only(this.#tree().cells, (c): c is Parameter => c instanceof Parameter);
+  }
+
+  /** State of the whole tree that is not trained (running statistics), each once. */
+  buffers(): State[] {
+    return [...this.namedBuffers().values()];
+  }
+
+  /** The same by path. */
+  namedBuffers(): Map<string, State> {
+    return only(this.#tree().cells, (c): c is State => !(c instanceof Parameter));
+  }
+
+  /** The parameters that are not frozen, by path: what `valueAndGrad(model, fn)` differentiates and optimizers update. */
+  trainableCells(): ReadonlyMap<string, Parameter> {
+    const out = this.namedParameters();
+    for (const [path, p] of out) if (!guarded(() => p.requiresGrad)) out.delete(path);
+    return out;
+  }
+
+  /**
+   * Takes parameters out of differentiation; optimizers then leave them alone.
+   * @param where which ones, by path; all when left out.
+   * @example model.freeze((path) => path.startsWith('0.'));
+   */
+  freeze(where: (path: string, parameter: Parameter) => boolean = () => true): this {
+    for (const [path, p] of this.namedParameters()) if (where(path, p)) p.requiresGrad = false;
+    return this;
+  }
+
+  /** Undoes {@link freeze}. */
+  unfreeze(where: (path: string, parameter: Parameter) => boolean = () => true): this {
+    for (const [path, p] of this.namedParameters()) if (where(path, p)) p.requiresGrad = true;
+    return this;
+  }
+
+  /**
+   * Copies of all parameters and buffers, by path, as they are at the call: updates made before it are included, later
+   * ones are not.
+   * @returns tensors that stay as they are; in PyTorch's names and layouts.
+   */
+  async stateDict(): Promise<Record<string, Tensor>> {
+    // A node other than the cell's is a root with memory of its own, written by a run that is queued now.
+    const copies = [...this.#tree().cells].map(([path, cell]) => [path, stopGradient(cell.read())] as const);
+    await realize(...copies.map(([, t]) => t));
+    return Object.fromEntries(copies);
+  }
+
+  /**
+   * Sets parameters and buffers from tensors by path; nothing is changed unless all fit. The values are written by the
+   * next run (`await flush()` to wait for it).
+   * @param options `strict: false` accepts missing and unexpected keys; shapes and dtypes must always fit.
+   * @returns the missing and unexpected keys.
+   * @throws ShapeError listing every missing, unexpected and ill-fitting key.
+   * @example student.loadStateDict(await teacher.stateDict());
+   */
+  loadStateDict(dict: Readonly<Record<string, Tensor>>, options: LoadOptions = {}): LoadReport {
+    const action = `${this.label}.loadStateDict`;
+    for (const [path, value] of Object.entries(dict)) {
+      if (!(value instanceof Tensor)) throw new OptionError(`${action}: "${path}" is not a tensor; wrap it in tensor(…)`);
+    }
+    return loadInto(action, this.#tree().cells, new Map(Object.entries(dict)), options, (t) => t);
+  }
+
+  /**
+   * Writes all parameters and buffers, as they are at the call, to a safetensors file, atomically. PyTorch reads it with
+   * `safetensors.torch.load_file`: names and layouts are its own.
+   * @throws NeuriteError naming the path and the reason when the file cannot be written.
+   * @example await model.save('mnist.safetensors');
+   */
+  async save(file: string): Promise<void> {
+    const dict = await this.stateDict();
+    const tensors = new Map<string, TensorData>();
+    for (const [path, t] of Object.entries(dict)) {
+      tensors.set(path, { dtype: t.dtype, shape: t.shape, data: await t.data() });
+    }
+    await writeSafetensors(file, tensors, { format: FORMAT, version: FORMAT_VERSION });
+  }
+
+  /**
+   * Sets all parameters and buffers from a safetensors file written by {@link save}, PyTorch or others.
+   * @param options as in {@link loadStateDict}.
+   * @returns the missing and unexpected keys; resolves when the values are in place.
+   * @throws FormatError when the file is damaged; ShapeError when it belongs to another model; NeuriteError when it
+   *   cannot be read. The model is then unchanged.
+   * @example await model.load('mnist.safetensors');
+   */
+  async load(file: string, options: LoadOptions = {}): Promise<LoadReport> {
+    const { tensors, metadata } = await readSafetensors(file);
+    if (metadata['format'] === FORMAT && metadata['version'] !== FORMAT_VERSION) {
+      const got = JSON.stringify(metadata['version'] ?? null);
+      throw new FormatError(`load "${file}": got version ${got}, expected "${FORMAT_VERSION}"; update neurite to read it`);
+    }
+    const toTensor = ({ data, shape, dtype }: TensorData) => tensor(data, { shape, dtype });
+    const report = loadInto(`${this.label}.load "${file}"`, this.#tree().cells, tensors, options, toTensor);
+    await flush();
+    return report;
+  }
+
+  /**
+   * A table of the modules, their output shapes and numbers of parameters. The graph is built, nothing is run, and
+   * training mode, random streams and buffers stay as they are.
+   * @param inputShape shape of the input, batch included; without it the table has no output shapes.
+   * @param options `dtype` of the input, float32 unless stated.
+   * @throws ShapeError from the layer that cannot take its input.
+   * @example console.log(model.summary([1, 784]));
+   */
+  summary(inputShape?: Shape, options: SummaryOptions = {}): string {
+    const { modules, cells } = this.#tree();
+    const modes = [...modules.values()].map((m) => [m, m.#training] as const);
+    this.eval();
+    try {
+      return summarize(this, modules, cells, inputShape, options);
+    } finally {
+      for (const [m, mode] of modes) m.#training = mode;
+    }
+  }
+
+  /** The tree as console.log shows it. */
+  [inspect.custom](): string {
+    const lines = [...this.#tree().modules].map(([path, m]) => {
+      const depth = path === '' ? 0 : m.#depth;
+      return depth === 0 ? m.toString() : `${'  '.repeat(depth)}(${m.#key}): ${m.toString()}`;
+    });
+    return lines.join('\n');
+  }
+
+  /** Finds everything below this module and names it: a walk is cheap and fields may have changed since the last one. */
+  #tree(): ModuleTree {
+    const tree: ModuleTree = { modules: new Map([['', this as AnyModule]]), cells: new Map(), seen: new Set([this]) };
+    this.#named = true;
+    this.#depth = 0;
+    this.#visitFields('', tree);
+    return tree;
+  }
+
+  #visitFields(path: string, tree: ModuleTree): void {
+    for (const key of Object.keys(this)) this.#visit((this as Record<string, unknown>)[key], key, path, tree);
+  }
+
+  /** `key` is the path from this module, `path` that of this module from the root of the walk. */
+  #visit(value: unknown, key: string, path: string, tree: ModuleTree): void {
+    if (typeof value !== 'object' || value === null || tree.seen.has(value)) return;
+    const isCell = value instanceof State;
+    const isModule = value instanceof Module;
+    const isRecord = !isCell && !isModule && (Array.isArray(value) || isPlainObject(value));
+    if (!isCell && !isModule && !isRecord) return;
+    tree.seen.add(value);
+    const full = path === '' ? key : `${path}.${key}`;
+    if (isCell) {
+      if (tree.cells.has(full)) throw new OptionError(`${this.label}: two fields make the path "${full}"; rename one`);
+      value.name = this.#name === '' ? key : `${this.#name}.${key}`;
+      tree.cells.set(full, value);
+    } else if (isModule) {
+      value.#key = key;
+      value.#name = this.#name === '' ? key : `${this.#name}.${key}`;
+      value.#named = true;
+      value.#depth = this.#depth + 1;
+      tree.modules.set(full, value);
+      value.#visitFields(full, tree);
+    } else if (Array.isArray(value)) {
+      for (let i = 0; i < value.length; i++) this.#visit(value[i], `${key}.${i}`, path, tree);
+    } else {
+      for (const [k, v] of Object.entries(value)) this.#visit(v, `${key}.${k}`, path, tree);
+    }
+  }
+}
+
+const FORMAT = 'neurite';
+const FORMAT_VERSION = '1';
+
+function only<T extends State>(cells: ReadonlyMap<string, State>, test: (c: State) => c is T): Map<string, T> {
+  const out = new Map<string, T>();
+  for (const [path, cell] of cells) if (test(cell)) out.set(path, cell);
+  return out;
+}
+
+function isPlainObject(x: object): boolean {
+  const proto: unknown = Object.getPrototypeOf(x);
+  return proto === Object.prototype || proto === null;
+}

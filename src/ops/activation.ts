@@ -1,0 +1,185 @@
+import { build, type Tensor } from '../graph/tensor.js';
+import { greater, where } from './compare.js';
+import { defineBinary, defineUnary } from './define.js';
+import { abs, add, div, erf, expm1, minimum, mul, softplus, sub } from './elementwise.js';
+import { type Operand, operandOf, toTensor } from './operand.js';
+
+/**
+ * Records of the activations that a GEMM can apply to its result, and of their derivatives from the saved output y, which
+ * it can apply going backward. The derivatives are ops with rules of their own, so gradients of any order exist.
+ */
+export const activationOps = {
+  relu: defineUnary('relu', 'RELU', (x) => (x > 0 || Number.isNaN(x) ? x : 0), (g, _, y) => reluGrad(g, y), {
+    accepts: 'number',
+    activation: 'RELU',
+  }),
+  tanh: defineUnary('tanh', 'TANH', Math.tanh, (g, _, y) => tanhGrad(g, y), { activation: 'TANH' }),
+  sigmoid: defineUnary('sigmoid', 'SIGMOID', sigmoidReference, (g, _, y) => sigmoidGrad(g, y), { activation: 'SIGMOID' }),
+
+  reluGrad: defineBinary('reluGrad', 'RELU_GRAD', (g, y) => (y > 0 ? g : 0), (gg, _, y) => reluGrad(gg, y), null, {
+    accepts: 'number',
+    activationGrad: 'RELU',
+  }),
+  tanhGrad: defineBinary(
+    'tanhGrad',
+    'TANH_GRAD',
+    (g, y) => g * ((1 - y) * (1 + y)),
+    (gg, _, y) => tanhGrad(gg, y),
+    (gg, g, y) => mul(mul(gg, g), mul(-2, y)),
+    { activationGrad: 'TANH' },
+  ),
+  sigmoidGrad: defineBinary(
+    'sigmoidGrad',
+    'SIGMOID_GRAD',
+    (g, y) => g * (y * (1 - y)),
+    (gg, _, y) => sigmoidGrad(gg, y),
+    (gg, g, y) => mul(mul(gg, g), sub(1, mul(2, y))),
+    { activationGrad: 'SIGMOID' },
+  ),
+};
+
+function sigmoidReference(x: number): number {
+  if (x >= 0) return 1 / (1 + Math.exp(-x));
+  const e = Math.exp(x); // 1 / (1 + e^-x) would lose the tail to overflow
+  return e / (1 + e);
+}
+
+/** Gradient of relu from its output: y > 0 ? g : 0. */
+export function reluGrad(g: Tensor, y: Tensor): Tensor {
+  return build(activationOps.reluGrad, [g, y]);
+}
+/** Gradient of tanh from its output: g (1 - y) (1 + y). */
+export function tanhGrad(g: Tensor, y: Tensor): Tensor {
+  return build(activationOps.tanhGrad, [g, y]);
+}
+/** Gradient of sigmoid from its output: g y (1 - y). */
+export function sigmoidGrad(g: Tensor, y: Tensor): Tensor {
+  return build(activationOps.sigmoidGrad, [g, y]);
+}
+
+/**
+ * Rectified linear unit; NaN stays NaN.
+ * `max(x, 0)`; the derivative at 0 is 0.
+ * @param x any shape
+ * @returns the shape of `x`
+ * @throws DTypeError for bool
+ * @example relu(tensor([-1, 2])); // [0, 2]
+ * @see Nair and Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, 2010
+ */
+export function relu(x: Operand): Tensor {
+  return build(activationOps.relu, [toTensor(x, undefined, 'relu')]);
+}
+
+/**
+ * Hyperbolic tangent.
+ * `(e ** x - e ** -x) / (e ** x + e ** -x)`
+ * @param x float, any shape
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example tanh(tensor([0, 1])); // [0, 0.7615942]
+ */
+export function tanh(x: Operand): Tensor {
+  return build(activationOps.tanh, [toTensor(x, undefined, 'tanh')]);
+}
+
+/**
+ * Logistic function.
+ * `1 / (1 + e ** -x)`
+ * @param x float, any shape
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example sigmoid(tensor([0, 2])); // [0.5, 0.880797]
+ */
+export function sigmoid(x: Operand): Tensor {
+  return build(activationOps.sigmoid, [toTensor(x, undefined, 'sigmoid')]);
+}
+
+/**
+ * Gaussian error linear unit.
+ * `x * Phi(x)` with the normal distribution function `Phi(x) = (1 + erf(x / sqrt(2))) / 2`; with `approximate: 'tanh'`
+ * `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x ** 3)))`.
+ * @param x float, any shape
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example gelu(tensor([-1, 0, 1])); // [-0.1586553, 0, 0.8413447]
+ * @see Hendrycks and Gimpel, Gaussian Error Linear Units, 2016
+ */
+export function gelu(x: Operand, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  const t = operandOf('gelu', x, 'float');
+  const half = mul(0.5, t);
+  if (approximate === 'none') return mul(half, add(1, erf(mul(t, Math.SQRT1_2))));
+  const cubic = add(t, mul(0.044715, mul(t, mul(t, t))));
+  return mul(half, add(1, tanh(mul(Math.sqrt(2 / Math.PI), cubic))));
+}
+
+/**
+ * Sigmoid linear unit (swish).
+ * `x * sigmoid(x)`
+ * @param x float, any shape
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example silu(tensor([0, 1])); // [0, 0.7310586]
+ * @see Elfwing et al., Sigmoid-Weighted Linear Units, 2017
+ */
+export function silu(x: Operand): Tensor {
+  const t = operandOf('silu', x, 'float');
+  return mul(t, sigmoid(t));
+}
+
+/**
+ * Mish.
+ * `x * tanh(softplus(x))`
+ * @param x float, any shape
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example mish(tensor([0, 1])); // [0, 0.8650984]
+ * @see Misra, Mish: A Self Regularized Non-Monotonic Activation Function, 2019
+ */
+export function mish(x: Operand): Tensor {
+  const t = operandOf('mish', x, 'float');
+  return mul(t, tanh(softplus(t)));
+}
+
+/**
+ * Leaky ReLU.
+ * `x > 0 ? x : negativeSlope * x`
+ * @param x float, any shape
+ * @param negativeSlope slope below 0; default 0.01
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example leakyRelu(tensor([-1, 2])); // [-0.01, 2]
+ * @see Maas et al., Rectifier Nonlinearities Improve Neural Network Acoustic Models, 2013
+ */
+export function leakyRelu(x: Operand, negativeSlope = 0.01): Tensor {
+  const t = operandOf('leakyRelu', x, 'float');
+  return where(greater(t, 0), t, mul(negativeSlope, t));
+}
+
+/**
+ * Exponential linear unit.
+ * `x > 0 ? x : alpha * (e ** x - 1)`
+ * @param x float, any shape
+ * @param alpha minus the limit far below 0; default 1
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example elu(tensor([-1, 2])); // [-0.6321206, 2]
+ * @see Clevert et al., Fast and Accurate Deep Network Learning by Exponential Linear Units, 2015
+ */
+export function elu(x: Operand, alpha = 1): Tensor {
+  const t = operandOf('elu', x, 'float');
+  // The minimum keeps the unused branch finite: its derivative would be 0 * Infinity.
+  return where(greater(t, 0), t, mul(alpha, expm1(minimum(t, 0))));
+}
+
+/**
+ * Softsign.
+ * `x / (1 + |x|)`
+ * @param x float, any shape
+ * @returns the shape of `x`
+ * @throws DTypeError for integers and bool
+ * @example softsign(tensor([-1, 3])); // [-0.5, 0.75]
+ */
+export function softsign(x: Operand): Tensor {
+  const t = operandOf('softsign', x, 'float');
+  return div(t, add(1, abs(t)));
+}

@@ -1,0 +1,140 @@
+import { type DType, isFloat } from '../dtype.js';
+import { OptionError } from '../errors.js';
+import { fullLeaf } from '../graph/leaves.js';
+import type { Tensor } from '../graph/tensor.js';
+import type { Shape } from '../shape.js';
+import { equal } from './compare.js';
+import { add, mul } from './elementwise.js';
+import { concat, expandDims, reshape, slice } from './movement.js';
+import { cast, type Operand, toTensor } from './operand.js';
+
+export interface CreateOptions {
+  /** Default float32. */
+  readonly dtype?: DType;
+}
+
+/**
+ * A tensor of one value.
+ * @param shape sizes
+ * @param value of every element
+ * @returns `shape`
+ * @throws ShapeError for an illegal shape, DTypeError when the dtype cannot hold the value
+ * @example full([2], 7); // [7, 7]
+ */
+export function full(shape: Shape, value: number, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+  if (dtype === 'bool') return fullLeaf(shape, value === 0 ? 0 : 1, dtype);
+  toTensor(value, dtype, 'full');
+  return fullLeaf([...shape], value, dtype);
+}
+
+/**
+ * Zeros.
+ * @example zeros([2, 3]);
+ */
+export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/**
+ * Ones.
+ * @example ones([3], { dtype: 'int32' });
+ */
+export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+/**
+ * Zeros of the shape and dtype of `x`.
+ * @example zerosLike(tensor([1, 2])); // [0, 0]
+ */
+export function zerosLike(x: Operand): Tensor {
+  const t = toTensor(x);
+  return full(t.shape, 0, { dtype: t.dtype });
+}
+
+/**
+ * Ones of the shape and dtype of `x`.
+ * @example onesLike(tensor([1, 2])); // [1, 1]
+ */
+export function onesLike(x: Operand): Tensor {
+  const t = toTensor(x);
+  return full(t.shape, 1, { dtype: t.dtype });
+}
+
+/** int32 0 … n - 1 from constants, one base-16 digit a level: the graph has no data of its own. */
+export function iota(n: number): Tensor {
+  if (n === 0) return fullLeaf([0], 0, 'int32');
+  const low = concat(Array.from({ length: Math.min(n, 16) }, (_, i) => fullLeaf([1], i, 'int32')));
+  if (n <= 16) return low;
+  const high = mul(expandDims(iota(Math.ceil(n / 16)), 1), 16);
+  return slice(reshape(add(high, low), [-1]), [{ end: n }]);
+}
+
+/**
+ * Evenly spaced values: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`.
+ * `start + i * step` for i = 0 … ceil((stop - start) / step) - 1
+ * @param dtype default int32 when all three are whole numbers, else float32
+ * @returns [n]
+ * @throws OptionError when step is 0 or an argument is not finite
+ * @example arange(1, 7, 2); // [1, 3, 5]
+ */
+export function arange(first: number, second?: number, step = 1, options: CreateOptions = {}): Tensor {
+  const [start, stop] = second === undefined ? [0, first] : [first, second];
+  const n = Math.max(0, Math.ceil((stop - start) / step));
+  if (!Number.isFinite(n) || !Number.isFinite(start) || !Number.isFinite(step)) {
+    throw new OptionError(`arange: got start ${start}, stop ${stop}, step ${step}, expected finite numbers and a step other than 0`);
+  }
+  const whole = Number.isInteger(start) && Number.isInteger(step) && Number.isInteger(stop);
+  const dtype = options.dtype ?? (whole ? 'int32' : 'float32');
+  return cast(whole && !isFloat(dtype) ? add(mul(iota(n), step), start) : ramp(n, start, step), dtype);
+}
+
+/** In float64, so that the last value is as exact as the first. */
+function ramp(n: number, start: number, step: number): Tensor {
+  return add(mul(cast(iota(n), 'float64'), step), start);
+}
+
+/**
+ * `count` values from `start` to `stop`, both included.
+ * `start + i * (stop - start) / (count - 1)`
+ * @param count whole number >= 0
+ * @returns [count]
+ * @throws OptionError for an illegal count or bound
+ * @example linspace(0, 1, 5); // [0, 0.25, 0.5, 0.75, 1]
+ */
+export function linspace(start: number, stop: number, count: number, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+  if (!Number.isInteger(count) || count < 0 || !Number.isFinite(start) || !Number.isFinite(stop)) {
+    throw new OptionError(`linspace: got ${start}, ${stop}, ${count}, expected finite bounds and a whole count >= 0`);
+  }
+  return cast(ramp(count, start, count > 1 ? (stop - start) / (count - 1) : 0), dtype);
+}
+
+/**
+ * Identity matrix: ones on the main diagonal.
+ * @param rows whole number >= 0
+ * @param columns default `rows`
+ * @returns [rows, columns]
+ * @throws OptionError for an illegal size
+ * @example eye(2); // [[1, 0], [0, 1]]
+ */
+export function eye(rows: number, columns = rows, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+  for (const n of [rows, columns]) {
+    if (!Number.isInteger(n) || n < 0) throw new OptionError(`eye: got size ${n}, expected a whole number >= 0`);
+  }
+  return cast(equal(expandDims(iota(rows), 1), iota(columns)), dtype);
+}
+
+/**
+ * Rows of the identity matrix: 1 at the label, 0 elsewhere; a label outside 0 … classes - 1 gives zeros.
+ * @param labels integers, any shape
+ * @param classes whole number >= 1
+ * @returns [...labels.shape, classes]
+ * @throws OptionError for an illegal number of classes
+ * @example oneHot(tensor([1, 0], { dtype: 'int32' }), 3); // [[0, 1, 0], [1, 0, 0]]
+ */
+export function oneHot(labels: Operand, classes: number, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+  if (!Number.isInteger(classes) || classes < 1) {
+    throw new OptionError(`oneHot: got ${classes} classes, expected a whole number >= 1`);
+  }
+  return cast(equal(expandDims(toTensor(labels, 'int32', 'oneHot'), -1), iota(classes)), dtype);
+}

@@ -1,0 +1,121 @@
+import type { OpDef } from '../graph/op.js';
+import { activationOps } from './activation.js';
+import { compareOps } from './compare.js';
+import { elementwiseOps } from './elementwise.js';
+import { gatherOps } from './gather.js';
+import { guardOps } from './guard.js';
+import { matmulOps } from './matmul.js';
+import { movementOps } from './movement.js';
+import { operandOps } from './operand.js';
+import { optimOps } from './optim.js';
+import { randomOps } from './random.js';
+import { reduceOps } from './reduce.js';
+import { softmaxOps } from './softmax.js';
+
+/** Every op by name. A family's records are its only definition, so none can be left out. */
+export const OPS = {
+  ...operandOps,
+  ...elementwiseOps,
+  ...compareOps,
+  ...activationOps,
+  ...reduceOps,
+  ...movementOps,
+  ...matmulOps,
+  ...softmaxOps,
+  ...gatherOps,
+  ...randomOps,
+  ...guardOps,
+  ...optimOps,
+} satisfies Record<string, OpDef>;
+export type OpName = keyof typeof OPS;
+
+export { elu, gelu, leakyRelu, mish, relu, sigmoid, silu, softsign, tanh } from './activation.js';
+export {
+  equal,
+  greater,
+  greaterEqual,
+  isFinite,
+  isNaN,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  notEqual,
+  where,
+} from './compare.js';
+export { arange, type CreateOptions, eye, full, linspace, oneHot, ones, onesLike, zeros, zerosLike } from './create.js';
+export {
+  abs,
+  add,
+  ceil,
+  clip,
+  cos,
+  div,
+  erf,
+  exp,
+  expm1,
+  floor,
+  log,
+  log1p,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  pow,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  sub,
+  tan,
+  trunc,
+} from './elementwise.js';
+export { scatterAdd, take } from './gather.js';
+export { checkFinite } from './guard.js';
+export { dot, linear, type MatmulOptions, matmul, outer } from './matmul.js';
+export {
+  alias,
+  broadcastTo,
+  concat,
+  expandDims,
+  flatten,
+  flip,
+  pad,
+  permute,
+  reshape,
+  type SliceRange,
+  slice,
+  split,
+  squeeze,
+  stack,
+  stopGradient,
+  transpose,
+} from './movement.js';
+export { cast, type Operand, toTensor } from './operand.js';
+export { type AdamAttrs, type AdamParam, adamStep, type SgdAttrs, type SgdParam, sgdStep } from './optim.js';
+export { bernoulli, dropout, normal, uniform } from './random.js';
+export {
+  type ArgReduceOptions,
+  all,
+  any,
+  argmax,
+  argmin,
+  logSumExp,
+  max,
+  mean,
+  min,
+  type NormOptions,
+  norm,
+  prod,
+  type ReduceOptions,
+  std,
+  sum,
+  type VarianceOptions,
+  variance,
+} from './reduce.js';
+export { logSoftmax, type SoftmaxOptions, softmax, softmaxCrossEntropy } from './softmax.js';

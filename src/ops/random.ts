@@ -1,0 +1,155 @@
+import type { DType, FloatDType } from '../dtype.js';
+import { DTypeError, OptionError } from '../errors.js';
+import { f64Words, type Lowering, type OpDef } from '../graph/op.js';
+import { nextOpIndex, opDraw } from '../graph/rng.js';
+import { type Attrs, build, type Tensor } from '../graph/tensor.js';
+import { type Shape, sizeOf } from '../shape.js';
+import { type ArrayReference, defineOp } from './define.js';
+import { cast, type Operand, operandOf } from './operand.js';
+import { type Draw, normals, uniforms } from './philox.js';
+
+/** Order of the codes in opcodes.inc. */
+const DISTRIBUTIONS = ['uniform', 'normal', 'bernoulli'] as const;
+type Distribution = (typeof DISTRIBUTIONS)[number];
+
+/** attrs: shape, dtype, a and b (parameters of the distribution), index in the stream. */
+function defineRandom(name: Distribution, sample: (n: number, at: Draw, a: number, b: number) => Float64Array): OpDef {
+  const reference: ArrayReference = (_, attrs, [{ shape, dtype }]) => ({
+    data: sample(sizeOf(shape), drawOf(attrs, dtype), attrs.a as number, attrs.b as number),
+    shape,
+  });
+  return defineOp(name, {
+    kind: 'coarse',
+    random: true,
+    infer: (_, attrs) => ({ shape: attrs.shape as Shape, dtype: attrs.dtype as DType }),
+    vjp: null,
+    reference,
+    lower: ({ outs: [out], attrs }): Lowering => ({
+      opcode: 'RANDOM',
+      params: [
+        DISTRIBUTIONS.indexOf(name),
+        sizeOf(out.shape),
+        ...f64Words(attrs.a as number),
+        ...f64Words(attrs.b as number),
+      ],
+      tail: ['rngOffset', 'rng', { out: 0 }],
+    }),
+  });
+}
+
+/** Where a node built outside a trace draws from. */
+function drawOf(attrs: Attrs, dtype: DType): Draw {
+  const { key, counter } = opDraw(attrs.index as number);
+  return { key, index: counter, dtype: dtype as FloatDType };
+}
+
+/** Records of random ops. The stream index is an attribute: equal nodes are equal numbers, backward repeats forward's. */
+export const randomOps = {
+  uniform: defineRandom('uniform', (n, at, a, b) => uniforms(n, at).map((u) => a + (b - a) * u)),
+  normal: defineRandom('normal', (n, at, mean, std) => normals(n, at).map((z) => mean + std * z)),
+  bernoulli: defineRandom('bernoulli', (n, at, p) => uniforms(n, at).map((u) => Number(u < p))),
+  /** attrs: p, index. Linear in x, so the gradient is the same op with the same mask. */
+  dropout: defineOp('dropout', {
+    kind: 'coarse',
+    random: true,
+    infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+    vjp: ({ g, attrs }) => [sameMask(g, attrs)],
+    reference: ([x], attrs, [out]) => {
+      const p = attrs.p as number;
+      const u = uniforms(x.data.length, drawOf(attrs, out.dtype));
+      return { data: x.data.map((v, i) => (u[i] >= p ? v / (1 - p) : 0)), shape: x.shape };
+    },
+    lower: ({ inputs: [x], attrs }) => ({
+      opcode: 'DROPOUT',
+      params: [sizeOf(x.shape), ...f64Words(attrs.p as number)],
+      tail: ['rngOffset', 'rng', { in: 0 }, { out: 0 }],
+    }),
+  }),
+};
+
+function sameMask(x: Tensor, attrs: Attrs): Tensor {
+  return build(randomOps.dropout, [x], attrs);
+}
+
+function random(op: OpDef, shape: Shape, a: number, b: number, dtype: DType): Tensor {
+  if (dtype !== 'float32' && dtype !== 'float64') {
+    throw new DTypeError(`${op.name}: got ${dtype}, expected float32 or float64; cast the result`);
+  }
+  return build(op, [], { shape: [...shape], a, b, dtype, index: nextOpIndex() });
+}
+
+/**
+ * Uniform random numbers in [low, high).
+ * @param shape sizes
+ * @param options.low default 0
+ * @param options.high default 1; above low
+ * @param options.dtype float32 (default, 24 random bits) or float64 (53)
+ * @returns `shape`
+ * @throws OptionError for illegal bounds, DTypeError for integers
+ * @example seed(1); uniform([2, 3], { low: -1 });
+ * @see Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011
+ */
+export function uniform(
+  shape: Shape,
+  { low = 0, high = 1, dtype = 'float32' }: { low?: number; high?: number; dtype?: DType } = {},
+): Tensor {
+  if (!(low < high) || !Number.isFinite(high - low)) {
+    throw new OptionError(`uniform: got low ${low} and high ${high}, expected finite numbers with low < high`);
+  }
+  return random(randomOps.uniform, shape, low, high, dtype);
+}
+
+/**
+ * Normal (Gaussian) random numbers.
+ * @param shape sizes
+ * @param options.mean default 0
+ * @param options.std standard deviation, >= 0, default 1
+ * @param options.dtype float32 (default) or float64
+ * @returns `shape`
+ * @throws OptionError for illegal parameters, DTypeError for integers
+ * @example seed(1); normal([2, 3], { std: 0.02 });
+ * @see Box and Muller, A Note on the Generation of Random Normal Deviates, 1958
+ */
+export function normal(
+  shape: Shape,
+  { mean = 0, std = 1, dtype = 'float32' }: { mean?: number; std?: number; dtype?: DType } = {},
+): Tensor {
+  if (!Number.isFinite(mean) || !Number.isFinite(std) || std < 0) {
+    throw new OptionError(`normal: got mean ${mean} and std ${std}, expected finite numbers and std >= 0`);
+  }
+  return random(randomOps.normal, shape, mean, std, dtype);
+}
+
+/**
+ * 1 with probability p, else 0.
+ * @param shape sizes
+ * @param options.p probability of 1, 0 … 1; default 0.5
+ * @param options.dtype any; default float32
+ * @returns `shape`
+ * @throws OptionError when p is not a probability
+ * @example seed(1); bernoulli([4], { p: 0.2, dtype: 'bool' });
+ */
+export function bernoulli(shape: Shape, { p = 0.5, dtype = 'float32' }: { p?: number; dtype?: DType } = {}): Tensor {
+  checkProbability('bernoulli', p);
+  return cast(random(randomOps.bernoulli, shape, p, 0, dtype === 'float64' ? 'float64' : 'float32'), dtype);
+}
+
+/**
+ * Sets elements to zero at random and scales the others so that the mean stays.
+ * `x / (1 - p)` with probability 1 - p, else 0. The mask is never stored: backward draws it again.
+ * @param x float, any shape
+ * @param p probability of zero, 0 … 1
+ * @returns the shape of `x`
+ * @throws OptionError when p is not a probability, DTypeError for integers and bool
+ * @example seed(1); dropout(ones([8]), 0.5);
+ * @see Srivastava et al., Dropout, 2014
+ */
+export function dropout(x: Operand, p: number): Tensor {
+  checkProbability('dropout', p);
+  const t = operandOf('dropout', x, 'float');
+  return build(randomOps.dropout, [t], { p, index: nextOpIndex() });
+}
+
+function checkProbability(op: string, p: number): void {
+  if (!(p >= 0 && p <= 1)) throw new OptionError(`${op}: got p = ${p}, expected a probability in [0, 1]`);
+}

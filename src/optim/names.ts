@@ -1,0 +1,27 @@
+import { didYouMean, OptionError } from '../core.js';
+import { Adam, AdamW } from './adam.js';
+import type { Optimizer, OptimizerOptions } from './optimizer.js';
+import { SGD } from './sgd.js';
+
+/** Names of the optimizers that work without options. */
+export type OptimizerName = 'sgd' | 'adam' | 'adamw';
+
+const OPTIMIZERS: Readonly<Record<OptimizerName, new (options: OptimizerOptions) => Optimizer>> = {
+  sgd: SGD,
+  adam: Adam,
+  adamw: AdamW,
+};
+
+/**
+ * A new optimizer of this name.
+ * @param options as the class takes them.
+ * @throws OptionError for a name nobody knows.
+ * @example optimizerByName('adam', { lr: 3e-4 });
+ */
+export function optimizerByName(name: OptimizerName, options: OptimizerOptions = {}): Optimizer {
+  if (Object.hasOwn(OPTIMIZERS, name)) return new OPTIMIZERS[name](options);
+  const known = Object.keys(OPTIMIZERS);
+  throw new OptionError(
+    `optimizer: no optimizer is called "${String(name)}"; known: ${known.join(', ')}.${didYouMean(String(name), known)}`,
+  );
+}

@@ -1,0 +1,327 @@
+import {
+  type DType,
+  type Differentiable,
+  flush,
+  flushSync,
+  full,
+  GradError,
+  type Gradients,
+  guarded,
+  hostScalar,
+  OptionError,
+  type Parameter,
+  realize,
+  State,
+  stopGradient,
+  Tensor,
+  tensor,
+  zeros,
+} from '../core.js';
+import { didYouMean, ShapeError } from '../errors.js';
+import { sameShape } from '../shape.js';
+import { checkKnown, checkRange, type LearningRate, learningRateAt } from './options.js';
+
+/** Parameters, chosen by path, that differ from the others in learning rate or weight decay. */
+export interface ParameterGroup {
+  /** Whether the parameter of this path belongs to the group; the first group that takes a path has it. */
+  readonly params: (path: string) => boolean;
+  readonly lr?: LearningRate;
+  readonly weightDecay?: number;
+}
+
+/** Options of every optimizer. */
+export interface OptimizerOptions {
+  /** Learning rate, >= 0, or a schedule from the number of updates before this one (default 1e-3). */
+  readonly lr?: LearningRate;
+  /** Weight decay, >= 0. */
+  readonly weightDecay?: number;
+  /** Goes up the gradient instead of down (default false). */
+  readonly maximize?: boolean;
+  readonly groups?: readonly ParameterGroup[];
+}
+
+/** What a rule gets for one parameter. */
+export interface ParameterStep {
+  readonly w: Tensor;
+  readonly g: Tensor;
+  /** Values of the slots named by `slotNames`. */
+  readonly slots: Readonly<Record<string, Tensor>>;
+}
+
+/** What a rule returns: the step count + 1 and the new values, parameters in the order given. */
+export interface StepResult {
+  readonly step: Tensor;
+  readonly params: readonly { readonly w: Tensor; readonly slots: Readonly<Record<string, Tensor>> }[];
+}
+
+/** State of one parameter. Those of one group and dtype that joined at the same update share the cell of the step count. */
+interface Slots {
+  /** The parameter they were made for; a layer that is replaced starts anew. */
+  readonly owner: Parameter;
+  readonly group: number;
+  readonly step: State;
+  readonly cells: Readonly<Record<string, State>>;
+}
+
+/** State of one parameter from a state dict; cells are made of it when the parameter is first updated. */
+interface SavedSlots {
+  readonly step: number;
+  readonly values: Readonly<Record<string, Tensor>>;
+}
+
+/**
+ * Base of the optimizers: binds to the first model it updates, keeps slots by parameter path, and turns gradients into one
+ * native instruction per parameter group.
+ *
+ * A rule of your own names its slots and computes new values from ordinary ops:
+ * @example
+ * class SignDescent extends optim.Optimizer {
+ *   protected readonly slotNames = [];
+ *   protected rule(lr: Tensor, step: Tensor, _decay: number, params: readonly optim.ParameterStep[]): optim.StepResult {
+ *     const move = ({ w, g }: optim.ParameterStep) => ({ w: w.sub(g.sign().mul(lr.cast(w.dtype))), slots: {} });
+ *     return { step: step.add(1), params: params.map(move) };
+ *   }
+ * }
+ */
+export abstract class Optimizer {
+  readonly weightDecay: number;
+  readonly maximize: boolean;
+  readonly groups: readonly ParameterGroup[];
+  #lr: LearningRate;
+  #model: Differentiable | null = null;
+  #slots = new Map<string, Slots>();
+  #saved = new Map<string, SavedSlots>();
+  /** Updates issued: what schedules are asked with. */
+  #steps = 0;
+  /** Counts replacements of the cells; a compiled step that holds the old ones is traced again. */
+  #layout = 0;
+
+  /** @param known names of the options the optimizer takes beside {@link OptimizerOptions}. */
+  constructor(options: OptimizerOptions = {}, known: readonly string[] = []) {
+    const { lr = 1e-3, weightDecay = 0, maximize = false, groups = [] } = options;
+    checkKnown(this.name, options, ['lr', 'weightDecay', 'maximize', 'groups', ...known]);
+    checkRate(this.name, 'lr', lr);
+    checkRange(this.name, 'weightDecay', weightDecay, 0);
+    for (const [i, group] of groups.entries()) {
+      const where = `${this.name}: groups[${i}]`;
+      checkKnown(where, group, ['params', 'lr', 'weightDecay']);
+      if (typeof group.params !== 'function') throw new OptionError(`${where}: params must be a function of the path`);
+      if (group.lr !== undefined) checkRate(where, 'lr', group.lr);
+      if (group.weightDecay !== undefined) checkRange(where, 'weightDecay', group.weightDecay, 0);
+    }
+    this.#lr = lr;
+    this.weightDecay = weightDecay;
+    this.maximize = maximize;
+    this.groups = [...groups];
+  }
+
+  /** Names of the slots the rule keeps per parameter, zero at first. */
+  protected abstract readonly slotNames: readonly string[];
+
+  /**
+   * The update rule: new values of parameters and slots.
+   * @param lr float64 scalar; @param step int32 scalar, updates these parameters had before; @param weightDecay the group's.
+   */
+  protected abstract rule(lr: Tensor, step: Tensor, weightDecay: number, params: readonly ParameterStep[]): StepResult;
+
+  /** Name for messages. */
+  get name(): string {
+    return this.constructor.name;
+  }
+
+  /** Learning rate or schedule; may be set at any time, also between runs of a compiled step, which is not traced again. */
+  get lr(): LearningRate {
+    return this.#lr;
+  }
+  set lr(lr: LearningRate) {
+    checkRate(this.name, 'lr', lr);
+    this.#lr = lr;
+  }
+
+  /** Learning rate of the next update (of parameters outside the groups). */
+  get currentLr(): number {
+    return learningRateAt(this.name, this.#lr, this.#steps);
+  }
+
+  /** Updates issued so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /**
+   * Records the update of the model's parameters as pending writes; runs nothing. The next realisation carries it out
+   * together with the loss. A second update while the first is pending runs the first.
+   *
+   * @param model the model of the first update, ever after.
+   * @param grads path → gradient, as `valueAndGrad(model, …)` gives them; parameters without one are left alone.
+   * @throws GradError for a path that is no trainable parameter; ShapeError for a gradient of another shape; OptionError
+   *   for another model.
+   * @example
+   * const [loss, grads] = valueAndGrad(model, lossOf)(x, y);
+   * optimizer.update(model, grads);
+   */
+  update(model: Differentiable, grads: Gradients): void {
+    const cells = this.#bind(model).trainableCells();
+    this.#check(cells, grads);
+    guarded(() => this.#layout);
+    if ([...this.#slots.values()].some(({ step }) => step.version > 0 && step.dirty)) flushSync();
+    const batches = this.#batches(cells, grads);
+    const results = batches.map(({ group, step, members }, i) => {
+      // One count for all groups: the last instruction advances it, after every schedule was read.
+      const advance = i === batches.length - 1 ? (n: number) => void (this.#steps += n) : () => {};
+      const lr = hostScalar((k) => this.#rate(group, this.#steps + k), advance);
+      const params = members.map(({ cell, g, slots }) => ({ w: cell.read(), g, slots: mapValues(slots.cells, (c) => c.read()) }));
+      return this.rule(lr, step.read(), this.groups[group]?.weightDecay ?? this.weightDecay, params);
+    });
+    for (const [i, { step, members }] of batches.entries()) {
+      step.assign(results[i].step);
+      for (const [j, { cell, slots }] of members.entries()) {
+        const { w, slots: next } = results[i].params[j];
+        cell.assign(w);
+        for (const [name, c] of Object.entries(slots.cells)) c.assign(next[name]);
+      }
+    }
+  }
+
+  /** {@link update}, carried out: resolves when the parameters have their new values. */
+  step(model: Differentiable, grads: Gradients): Promise<void> {
+    this.update(model, grads);
+    return flush();
+  }
+
+  /**
+   * Copies of the optimizer's state at the call: `step` (updates issued) and, for each parameter that was updated,
+   * `<path>.step` and `<path>.<slot>`.
+   */
+  async stateDict(): Promise<Record<string, Tensor>> {
+    const copies = new Map<State, Tensor>();
+    const copyOf = (cell: State): Tensor => {
+      const copy = copies.get(cell) ?? stopGradient(cell.read());
+      copies.set(cell, copy);
+      return copy;
+    };
+    const dict: [string, Tensor][] = [['step', tensor(this.#steps, { dtype: 'int32' })]];
+    for (const [path, { step, cells }] of this.#slots) {
+      dict.push([`${path}.step`, copyOf(step)]);
+      for (const [name, cell] of Object.entries(cells)) dict.push([`${path}.${name}`, copyOf(cell)]);
+    }
+    for (const [path, { step, values }] of this.#saved) {
+      dict.push([`${path}.step`, tensor(step, { dtype: 'int32' })]);
+      for (const [name, value] of Object.entries(values)) dict.push([`${path}.${name}`, value]);
+    }
+    await realize(...copies.values());
+    return Object.fromEntries(dict);
+  }
+
+  /**
+   * Replaces the optimizer's state by one from {@link stateDict}, of an optimizer of the same kind.
+   * @throws OptionError, changing nothing, when keys are missing or unknown.
+   */
+  async loadStateDict(dict: Readonly<Record<string, Tensor>>): Promise<void> {
+    const { step, ...rest } = dict;
+    const where = `${this.name}.loadStateDict`;
+    const suffixes = ['step', ...this.slotNames];
+    const found = new Map<string, Record<string, Tensor>>();
+    for (const [key, value] of Object.entries(rest)) {
+      const dot = key.lastIndexOf('.');
+      const [path, suffix] = [key.slice(0, dot), key.slice(dot + 1)];
+      if (dot < 1 || !suffixes.includes(suffix) || !(value instanceof Tensor)) {
+        throw new OptionError(`${where}: unknown key "${key}", expected "step" and tensors <path>.${suffixes.join('|')}`);
+      }
+      found.set(path, { ...found.get(path), [suffix]: value });
+    }
+    if (!(step instanceof Tensor)) throw new OptionError(`${where}: the key "step" is missing`);
+    const saved = new Map<string, SavedSlots>();
+    for (const [path, { step: count, ...values }] of found) {
+      const missing = suffixes.filter((s) => (s === 'step' ? count : values[s]) === undefined);
+      if (missing.length > 0) throw new OptionError(`${where}: "${path}" lacks ${missing.join(', ')}`);
+      saved.set(path, { step: await count.item(), values });
+    }
+    const steps = await step.item();
+    await realize(...[...saved.values()].flatMap(({ values }) => Object.values(values)));
+    this.#steps = steps;
+    this.#slots = new Map();
+    this.#saved = saved;
+    this.#layout++;
+  }
+
+  #bind(model: Differentiable): Differentiable {
+    this.#model ??= model;
+    if (this.#model === model) return model;
+    throw new OptionError(`${this.name}.update: got another model than the first time; make a new ${this.name} for it`);
+  }
+
+  #check(cells: ReadonlyMap<string, Parameter>, grads: Gradients): void {
+    for (const [path, g] of Object.entries(grads)) {
+      const cell = cells.get(path);
+      if (cell === undefined) {
+        const known = [...cells.keys()];
+        throw new GradError(
+          `${this.name}.update: got a gradient for "${path}", which is not a trainable parameter of the model.${didYouMean(path, known)}`,
+        );
+      }
+      if (!sameShape(g.shape, cell.shape) || g.dtype !== cell.dtype) {
+        throw new ShapeError(
+          `${this.name}.update: gradient of "${path}" is ${show(g)}, expected ${show(cell)} like the parameter`,
+        );
+      }
+    }
+  }
+
+  /** Parameters that have a gradient, by the cell of their step count; slots are made for those that never had one. */
+  #batches(cells: ReadonlyMap<string, Parameter>, grads: Gradients) {
+    const joined = new Map<string, State>();
+    const batches = new Map<State, { group: number; step: State; members: { cell: Parameter; g: Tensor; slots: Slots }[] }>();
+    for (const [path, cell] of cells) {
+      if (!Object.hasOwn(grads, path)) continue;
+      const slots = this.#slotsOf(path, cell, joined);
+      const { group, step } = slots;
+      const batch = batches.get(step) ?? { group, step, members: [] };
+      batches.set(step, batch);
+      batch.members.push({ cell, g: grads[path], slots });
+    }
+    return [...batches.values()];
+  }
+
+  #slotsOf(path: string, cell: Parameter, joined: Map<string, State>): Slots {
+    const old = this.#slots.get(path);
+    if (old?.owner === cell) return old;
+    const saved = this.#saved.get(path) ?? { step: 0, values: {} };
+    const { shape, dtype } = cell;
+    for (const [name, value] of Object.entries(saved.values)) {
+      if (!sameShape(value.shape, shape) || value.dtype !== dtype) {
+        throw new ShapeError(`${this.name}: slot "${path}.${name}" is ${show(value)}, expected ${show(cell)} like the parameter`);
+      }
+    }
+    const group = this.#groupOf(path);
+    const key = `${group} ${dtype} ${saved.step}`;
+    const step = joined.get(key) ?? new State(full([], saved.step, { dtype: 'int32' }), `${path}.step`);
+    joined.set(key, step);
+    const slot = (name: string) => new State(saved.values[name] ?? zeros(shape, { dtype }), `${path}.${name}`);
+    const fresh = { owner: cell, group, step, cells: Object.fromEntries(this.slotNames.map((s) => [s, slot(s)])) };
+    this.#slots.set(path, fresh);
+    this.#saved.delete(path);
+    return fresh;
+  }
+
+  /** Index in `groups`, -1 for the rest. */
+  #groupOf(path: string): number {
+    return this.groups.findIndex((g) => g.params(path));
+  }
+
+  #rate(group: number, step: number): number {
+    return learningRateAt(this.name, this.groups[group]?.lr ?? this.#lr, step);
+  }
+}
+
+function checkRate(where: string, what: string, lr: LearningRate): void {
+  if (typeof lr !== 'function') checkRange(where, what, lr, 0);
+}
+
+function show(x: { dtype: DType; shape: readonly number[] }): string {
+  return `${x.dtype} [${x.shape.join(', ')}]`;
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, fn: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([k, v]) => [k, fn(v)]));
+}

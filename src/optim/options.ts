@@ -1,0 +1,29 @@
+import { didYouMean, OptionError } from '../core.js';
+
+/** A learning rate, or a schedule: learning rate from the number of updates before. */
+export type LearningRate = number | ((step: number) => number);
+
+/** The rate before update `step`; throws when a schedule gives something unusable. */
+export function learningRateAt(where: string, lr: LearningRate, step: number): number {
+  if (typeof lr === 'number') return lr;
+  const value = lr(step);
+  checkRange(where, `lr at step ${step}`, value, 0);
+  return value;
+}
+
+/** Throws unless `value` is a finite number in [low, high], or [low, high) with `open`. */
+export function checkRange(where: string, what: string, value: unknown, low: number, high = Infinity, open = false): void {
+  const inside = typeof value === 'number' && value >= low && (open ? value < high : value <= high);
+  if (inside && Number.isFinite(value)) return;
+  const range = high === Infinity ? `a finite number >= ${low}` : `a number in [${low}, ${high}${open ? ')' : ']'}`;
+  throw new OptionError(`${where}: ${what} is ${String(value)}, expected ${range}`);
+}
+
+/** Throws for an option that nobody reads: a misspelt one would silently have no effect. */
+export function checkKnown(where: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new OptionError(`${where}: unknown option "${key}"; known: ${known.join(', ')}.${didYouMean(key, known)}`);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import { didYouMean, OptionError } from './errors.js';
+
+/** Throws unless every key of `given` is one of `known`, so that a misspelt option is never ignored. */
+export function checkOptions(where: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) {
+      throw new OptionError(
+        `${where}: unknown option "${key}", expected ${known.join(', ')}.${didYouMean(key, known)}`,
+      );
+    }
+  }
+}
+
+/** Returns `value` when it is a whole number in [low, high]. */
+export function wholeNumber(where: string, value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
+  const range = high === Number.MAX_SAFE_INTEGER ? `>= ${low}` : `in [${low}, ${high}]`;
+  throw new OptionError(`${where} is ${String(value)}, expected a whole number ${range}`);
+}

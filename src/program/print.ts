@@ -1,0 +1,201 @@
+import {
+  Activation,
+  DTypeCode,
+  HEADER_WORDS,
+  Header,
+  MICRO_ARITY,
+  Micro,
+  type MicroName,
+  NONE,
+  Opcode,
+  Reduction,
+  SLOT_WORDS,
+  SlotFlag,
+} from './opcodes.gen.js';
+
+const invert = (table: Readonly<Record<string, number>>): Map<number, string> =>
+  new Map(Object.entries(table).map(([name, code]) => [code, name]));
+const OPCODES = invert(Opcode);
+const DTYPES = invert(DTypeCode);
+const MICROS = invert(Micro);
+const REDUCTIONS = invert(Reduction);
+const ACTIVATIONS = invert(Activation);
+
+/** Encoded program as text, read back from its words: slots, then one line an instruction. Slots are %n, arena bytes @n. */
+export function printProgram(
+  words: Int32Array,
+  labels: readonly string[],
+  origins: readonly { readonly op: string; readonly scope: string }[],
+): string {
+  const slots = words[Header.SLOTS];
+  const lines = [`arena ${words[Header.ARENA] * 64} bytes`];
+  for (let s = 0; s < slots; s++) {
+    const at = HEADER_WORDS + s * SLOT_WORDS;
+    const [dtype, elements, flags] = words.subarray(at, at + SLOT_WORDS);
+    lines.push(`%${s} ${DTYPES.get(dtype)}[${elements}] ${flagNames(flags)} ${labels[s] ?? ''}`.trimEnd());
+  }
+  let at = HEADER_WORDS + slots * SLOT_WORDS;
+  for (let i = 0; i < words[Header.INSTRUCTIONS]; i++) {
+    const reader = new Reader(words, at);
+    const { op, scope } = origins[i];
+    lines.push(`${i}: ${body(reader)}  ; ${op}${scope === '' ? '' : ` in ${scope}`}`);
+    at += words[at + 1];
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function flagNames(flags: number): string {
+  const names = [flags & SlotFlag.READ && 'read', flags & SlotFlag.WRITE && 'write', flags & SlotFlag.STEPPED && 'stepped'];
+  return names.filter(Boolean).join('+');
+}
+
+class Reader {
+  private readonly words: Int32Array;
+  private at: number;
+  readonly opcode: string;
+  readonly dtype: string;
+  readonly end: number;
+
+  constructor(words: Int32Array, at: number) {
+    this.words = words;
+    this.opcode = OPCODES.get(words[at]) ?? '?';
+    this.end = at + words[at + 1];
+    this.dtype = DTYPES.get(words[at + 2]) ?? '?';
+    this.at = at + 3;
+  }
+
+  word(): number {
+    return this.words[this.at++];
+  }
+
+  list(n: number): number[] {
+    return Array.from({ length: n }, () => this.word());
+  }
+
+  operand(): string {
+    const word = this.word();
+    if (word === NONE) return '-';
+    return word < 0 ? `%${~word}` : `@${word * 64}`;
+  }
+
+  f64(): number {
+    const pair = new Int32Array(this.list(2));
+    return new Float64Array(pair.buffer)[0];
+  }
+}
+
+function body(r: Reader): string {
+  const head = `${r.opcode.toLowerCase()} ${r.dtype}`;
+  switch (r.opcode) {
+    case 'FUSED':
+      return `${head} ${fused(r)}`;
+    case 'COPY': {
+      const dims = r.list(r.word());
+      const from = r.operand();
+      const offset = r.word();
+      const strides = r.list(dims.length);
+      return `${head}[${dims}] ${window(from, offset, strides)} -> ${r.operand()}`;
+    }
+    case 'PLACE': {
+      const dims = r.list(r.word());
+      const [from, to, elements] = [r.operand(), r.operand(), r.word()];
+      const offset = r.word();
+      return `${head}[${dims}] ${from} -> ${window(to, offset, r.list(dims.length))} of ${elements}`;
+    }
+    case 'REDUCE': {
+      const [reduction, outer, size, inner] = r.list(4);
+      return `${head} ${REDUCTIONS.get(reduction)?.toLowerCase()} [${outer},${size},${inner}] ${r.operand()} -> ${r.operand()}`;
+    }
+    case 'GEMM':
+      return `${head} ${gemm(r)}`;
+    case 'SOFTMAX':
+    case 'LOG_SOFTMAX':
+      return `${head}[${r.list(2)}] ${r.operand()} -> ${r.operand()}`;
+    case 'SOFTMAX_CE':
+      return `${head}[${r.list(2)}] ${r.operand()} labels ${r.operand()} -> loss ${r.operand()} grad ${r.operand()}`;
+    case 'GATHER':
+    case 'SCATTER_ADD':
+      return `${head} ${r.list(3).join(' ')} ${r.operand()} at ${r.operand()} -> ${r.operand()}`;
+    case 'RANDOM': {
+      const [distribution, n] = r.list(2);
+      const [a, b, offset] = [r.f64(), r.f64(), r.word()];
+      return `${head} ${['uniform', 'normal', 'bernoulli'][distribution]}(${a}, ${b})[${n}] +${offset} ${r.operand()} -> ${r.operand()}`;
+    }
+    case 'DROPOUT': {
+      const n = r.word();
+      const [p, offset] = [r.f64(), r.word()];
+      return `${head}(${p})[${n}] +${offset} ${r.operand()} ${r.operand()} -> ${r.operand()}`;
+    }
+    case 'CHECK_FINITE':
+      return `${head}[${r.word()}] ${r.operand()} -> ${r.operand()}`;
+    case 'SGD': {
+      const [nesterov, maximize] = r.list(2);
+      const [momentum, dampening, decay] = [r.f64(), r.f64(), r.f64()];
+      const flags = `${nesterov ? ' nesterov' : ''}${maximize ? ' maximize' : ''}`;
+      return `${head}${flags} momentum ${momentum} dampening ${dampening} decay ${decay} ${step(r, 'wgv')}`;
+    }
+    case 'ADAM': {
+      const [decoupled, maximize] = r.list(2);
+      const [beta1, beta2, eps, decay] = [r.f64(), r.f64(), r.f64(), r.f64()];
+      const flags = `${decoupled ? ' decoupled' : ''}${maximize ? ' maximize' : ''}`;
+      return `${head}${flags} betas ${beta1} ${beta2} eps ${eps} decay ${decay} ${step(r, 'wgmv')}`;
+    }
+    default:
+      return `${head} ?`;
+  }
+}
+
+function window(operand: string, offset: number, strides: readonly number[]): string {
+  return `${operand}${offset === 0 ? '' : `+${offset}`}(${strides})`;
+}
+
+function fused(r: Reader): string {
+  const [rank, inputs, constants, micros, outputs] = r.list(5);
+  const dims = r.list(rank);
+  const names: string[] = [];
+  for (let i = 0; i < inputs; i++) {
+    const operand = r.operand();
+    const dtype = DTYPES.get(r.word()) as string;
+    const text = window(operand, r.word(), r.list(rank));
+    names.push(dtype === r.dtype ? text : `${dtype} ${text}`);
+  }
+  for (let i = 0; i < constants; i++) names.push(String(fixZero(r.f64())));
+  const steps: string[] = [];
+  for (let i = 0; i < micros; i++) {
+    const micro = MICROS.get(r.word()) as MicroName;
+    const operands = r.list(3).slice(0, MICRO_ARITY[micro]);
+    steps.push(`r${i} = ${micro.toLowerCase()} ${operands.map((o) => names[o]).join(', ')}`);
+    names.push(`r${i}`);
+  }
+  for (let i = 0; i < outputs; i++) {
+    const operand = r.operand();
+    const dtype = DTYPES.get(r.word()) as string;
+    steps.push(`${operand}${dtype === r.dtype ? '' : ` ${dtype}`} = ${names[r.word()]}`);
+  }
+  return `[${dims}] ${steps.join('; ')}`;
+}
+
+function fixZero(x: number): number | string {
+  return Object.is(x, -0) ? '-0' : x;
+}
+
+function gemm(r: Reader): string {
+  const [transA, transB, activation, activationGrad, batch, m, n, k, strideA, strideB] = r.list(10);
+  const [a, b, out, bias, aux, colsum] = [r.operand(), r.operand(), r.operand(), r.operand(), r.operand(), r.operand()];
+  const batches = batch === 1 ? '' : `${batch}(${strideA},${strideB}) `;
+  let text = `${batches}[${m},${n},${k}] ${a}${transA ? 'ᵀ' : ''} ${b}${transB ? 'ᵀ' : ''}`;
+  if (bias !== '-') text += ` + ${bias}`;
+  if (activation !== 0) text += ` ${ACTIVATIONS.get(activation)?.toLowerCase()}`;
+  if (aux !== '-') text += ` ${ACTIVATIONS.get(activationGrad)?.toLowerCase()}' ${aux}`;
+  text += ` -> ${out}`;
+  return colsum === '-' ? text : `${text} colsum ${colsum}`;
+}
+
+function step(r: Reader, names: string): string {
+  const [rate, counter] = [r.operand(), r.operand()];
+  const params = Array.from({ length: r.word() }, () => {
+    const n = r.word();
+    return `[${n}] ${Array.from(names, (name) => `${name} ${r.operand()}`).join(' ')}`;
+  });
+  return `lr ${rate} step ${counter} ${params.join(', ')}`;
+}

@@ -1,0 +1,142 @@
+// Every unary function over a sweep of all floats: the stated bound in ulp, limits, and position in the vector.
+#include <algorithm>
+#include <limits>
+
+#include "check.h"
+
+using namespace neurite;
+
+namespace {
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double softplus(double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x))); }
+double rsqrt(double x) { return 1 / std::sqrt(x); }
+double reciprocal(double x) { return 1 / x; }
+double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+double relu(double x) { return x > 0 ? x : x != x ? x : 0; }
+
+struct Function {
+  const char* name;
+  Micro code;
+  double (*reference)(double);
+  double ulps;  // bound for float; 0.5 is correctly rounded
+};
+const Function functions[] = {
+    {"exp", Micro::EXP, std::exp, 1.1},          {"expm1", Micro::EXPM1, std::expm1, 1.6},
+    {"log", Micro::LOG, std::log, 1.0},          {"log1p", Micro::LOG1P, std::log1p, 1.5},
+    {"sin", Micro::SIN, std::sin, 1.7},          {"cos", Micro::COS, std::cos, 1.7},
+    {"tan", Micro::TAN, std::tan, 3.6},          {"tanh", Micro::TANH, std::tanh, 2.5},
+    {"sigmoid", Micro::SIGMOID, sigmoid, 2.2},   {"erf", Micro::ERF, std::erf, 1.2},
+    {"softplus", Micro::SOFTPLUS, softplus, 1.8}, {"sqrt", Micro::SQRT, std::sqrt, 0.5},
+    {"rsqrt", Micro::RSQRT, rsqrt, 1.6},         {"reciprocal", Micro::RECIPROCAL, reciprocal, 0.5},
+    {"floor", Micro::FLOOR, std::floor, 0},      {"ceil", Micro::CEIL, std::ceil, 0},
+    {"round", Micro::ROUND, std::nearbyint, 0},  {"trunc", Micro::TRUNC, std::trunc, 0},
+    {"sign", Micro::SIGN, sign, 0},              {"relu", Micro::RELU, relu, 0},
+};
+
+constexpr float kSmallest = std::numeric_limits<float>::min();
+
+// In double: the spacing of small floats is itself denormal.
+double ulp(float x) {
+  int e;
+  std::frexp(std::max(std::fabs(static_cast<double>(x)), static_cast<double>(kSmallest)), &e);
+  return std::ldexp(1.0, e - 24);
+}
+
+bool denormal(double x) { return x != 0 && std::fabs(x) < static_cast<double>(kSmallest); }
+
+// A denormal argument or result may be taken as 0.
+bool close(const Function& f, float x, float got) {
+  const double exact = f.reference(static_cast<double>(x));
+  const float want = static_cast<float>(exact);
+  if (std::isnan(want)) return std::isnan(got);
+  if (denormal(static_cast<double>(x)) && (got == f.reference(0.0) || (f.reference(0.0) != 0 && std::isinf(got)))) return true;
+  if (denormal(exact)) return std::fabs(got) <= kSmallest;
+  if (std::isinf(want) || std::isinf(got)) {
+    // within rounding of the largest float either is right
+    return got == want || (f.ulps > 0 && std::fabs(exact) > 3.4028233e38 && std::fabs(exact) < 3.402824e38);
+  }
+  return std::fabs(static_cast<double>(got) - exact) <= f.ulps * ulp(want) * (1 + 1e-7);
+}
+
+}  // namespace
+
+SUITE(math_sweep) {
+  check::each_table([](const KernelTable& t) {
+    for (const Function& f : functions) {
+      std::vector<float> x, y(4096);
+      int wrong = 0;
+      const auto flush = [&] {
+        t.f32.micro(static_cast<int>(f.code), y.data(), x.data(), nullptr, nullptr, static_cast<int64_t>(x.size()));
+        for (size_t i = 0; i < x.size(); ++i) {
+          if (!close(f, x[i], y[i]) && ++wrong <= 3) {
+            CHECK(false, "%s %s(%a) = %.9g, want %.9g", t.name, f.name, static_cast<double>(x[i]), static_cast<double>(y[i]),
+                  f.reference(static_cast<double>(x[i])));
+          }
+        }
+        x.clear();
+      };
+      for (uint64_t u = 0; u <= 0xFFFFFFFFu; u += 8209) {
+        const uint32_t word = static_cast<uint32_t>(u);
+        float v;
+        std::memcpy(&v, &word, 4);
+        x.push_back(v);
+        if (x.size() == y.size()) flush();
+      }
+      for (float v : {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 3.4028235e38f, -3.4028235e38f, 3.4028e38f, kSmallest, -1.0f, 1.0f,
+                      0.5f, -0.5f, 1.5f, 2.5f, 88.72283f, 88.72284f, -87.33655f, 65536.0f, 65540.0f, 16777217.0f, 1e30f}) {
+        x.push_back(v);
+      }
+      flush();
+      CHECK(wrong == 0, "%s %s: %d wrong of 2^32 / 8209", t.name, f.name, wrong);
+    }
+  });
+}
+
+SUITE(math_odd_zero) {
+  check::each_table([](const KernelTable& t) {
+    for (Micro code : {Micro::SIN, Micro::TAN, Micro::TANH, Micro::EXPM1, Micro::LOG1P, Micro::ERF, Micro::SQRT, Micro::FLOOR,
+                       Micro::CEIL, Micro::ROUND, Micro::TRUNC}) {
+      const float x = -0.0f;
+      float y = 1;
+      t.f32.micro(static_cast<int>(code), &y, &x, nullptr, nullptr, 1);
+      CHECK(y == 0 && std::signbit(y), "%s micro %d keeps -0", t.name, static_cast<int>(code));
+    }
+  });
+}
+
+SUITE(math_pow) {
+  check::each_table([](const KernelTable& t) {
+    const float special[] = {0.0f, -0.0f, 1,    -1,       2,         -2,  3,     -3,    0.5f,
+                             -0.5f, 1e30f, 1e-30f, INFINITY, -INFINITY, NAN, 16777215.0f, 0.999f, 1.001f};
+    check::Values values(11);
+    std::vector<float> x, y;
+    for (float a : special) {
+      for (float b : special) {
+        x.push_back(a);
+        y.push_back(b);
+      }
+    }
+    for (int i = 0; i < 200000; ++i) {
+      const double a = values.unit(), b = values.unit();
+      const int mode = i % 4;
+      x.push_back(static_cast<float>(mode == 0 ? std::exp(80 * a) : mode == 1 ? 1 + a / 200 : mode == 2 ? -20 * std::fabs(a) : 1.5 + a));
+      y.push_back(static_cast<float>(mode == 0 ? 2 * b : mode == 1 ? 9000 * b : mode == 2 ? std::nearbyint(20 * b) : 90 * b));
+    }
+    std::vector<float> z(x.size());
+    t.f32.micro(static_cast<int>(Micro::POW), z.data(), x.data(), y.data(), nullptr, static_cast<int64_t>(x.size()));
+    const Function f{"pow", Micro::POW, nullptr, 2.6};
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double exact = std::pow(static_cast<double>(x[i]), static_cast<double>(y[i]));
+      const float want = static_cast<float>(exact);
+      bool ok = std::isnan(want) ? std::isnan(z[i]) : denormal(exact) ? std::fabs(z[i]) <= kSmallest : want == z[i];
+      if (!ok && std::isfinite(want) && std::isfinite(z[i])) {
+        ok = std::fabs(static_cast<double>(z[i]) - exact) <= f.ulps * ulp(want);
+      }
+      if (!ok) ok = std::fabs(exact) > 3.4028225e38 && std::fabs(exact) < 3.402825e38;
+      CHECK(ok, "%s pow(%a, %a) = %.9g, want %.9g", t.name, static_cast<double>(x[i]), static_cast<double>(y[i]),
+            static_cast<double>(z[i]), exact);
+      if (want == 0 && exact == 0) CHECK(std::signbit(want) == std::signbit(z[i]), "%s pow(%g, %g): sign of 0", t.name, static_cast<double>(x[i]), static_cast<double>(y[i]));
+    }
+  });
+}

@@ -1,0 +1,428 @@
+// Executes encoded programs in plain TypeScript: the meaning of opcodes.inc, slow and obvious. Arena memory starts
+// undefined, and reading what nobody wrote is an error.
+import type { DType } from '../../src/dtype.js';
+import { hostView, type HostArray } from '../../src/dtype.js';
+import { normals, uniforms } from '../../src/ops/philox.js';
+import { DTYPE_BYTES, type MicroName, SlotFlag } from '../../src/program/opcodes.gen.js';
+import { decode, type Decoded, type DecodedProgram, type Memory, type Window } from './decode.js';
+
+/** One run. `slots[i]` holds the elements of slot i and is changed in place. Throws when an instruction fails. */
+export function interpret(words: Int32Array, slots: readonly HostArray[]): void {
+  const program = decode(words);
+  slots.forEach((s, i) => {
+    if (s.length !== program.slots[i].elements) throw new Error(`slot ${i}: ${s.length} of ${program.slots[i].elements} elements`);
+  });
+  const machine = new Machine(program, slots);
+  program.instructions.forEach((instruction, i) => {
+    try {
+      machine.run(instruction);
+    } catch (error) {
+      throw new Error(`instruction ${i} (${instruction.opcode}): ${(error as Error).message}`, { cause: error });
+    }
+  });
+}
+
+class Machine {
+  private readonly arena: ArrayBuffer;
+  /** One byte for each byte of memory: 1 when it was written. */
+  private readonly arenaKnown: Uint8Array;
+  private readonly slotKnown: Uint8Array[];
+  private readonly slots: readonly HostArray[];
+
+  constructor(program: DecodedProgram, slots: readonly HostArray[]) {
+    this.slots = slots;
+    this.arena = new ArrayBuffer(program.arenaBytes);
+    new Uint8Array(this.arena).fill(0xff);
+    this.arenaKnown = new Uint8Array(program.arenaBytes);
+    this.slotKnown = program.slots.map((s) =>
+      new Uint8Array(s.elements * DTYPE_BYTES[s.dtype]).fill((s.flags & SlotFlag.READ) !== 0 ? 1 : 0),
+    );
+  }
+
+  private view(memory: Memory, n: number): HostArray {
+    if (memory.slot < 0) return hostView(memory.dtype, this.arena, memory.start, n);
+    return this.slots[memory.slot].subarray(0, n) as HostArray;
+  }
+
+  private mark(memory: Memory, element: number): void {
+    const width = DTYPE_BYTES[memory.dtype];
+    const known = memory.slot < 0 ? this.arenaKnown : this.slotKnown[memory.slot];
+    known.fill(1, memory.start + element * width, memory.start + (element + 1) * width);
+  }
+
+  private need(memory: Memory, element: number): void {
+    const known = memory.slot < 0 ? this.arenaKnown : this.slotKnown[memory.slot];
+    if (known[memory.start + element * DTYPE_BYTES[memory.dtype]] !== 1) throw new Error(`reads element ${element}, never written`);
+  }
+
+  read(memory: Memory | null, n: number): Float64Array {
+    if (memory === null) throw new Error('absent operand');
+    for (let i = 0; i < n; i++) this.need(memory, i);
+    return Float64Array.from(this.view(memory, n));
+  }
+
+  readWindow(w: Window): Float64Array {
+    const n = w.dims.reduce((a, b) => a * b, 1);
+    const at = offsets(w);
+    const all = this.view(w, n === 0 ? 0 : Math.max(...at) + 1);
+    return Float64Array.from(at, (o) => {
+      this.need(w, o);
+      return all[o];
+    });
+  }
+
+  write(memory: Memory | null, values: Float64Array): void {
+    if (memory === null) return;
+    const out = this.view(memory, values.length);
+    values.forEach((x, i) => {
+      out[i] = stored(x, memory.dtype);
+      this.mark(memory, i);
+    });
+  }
+
+  run(i: Decoded): void {
+    const { p, m } = i;
+    const round = i.dtype === 'float32' ? Math.fround : (x: number) => x;
+    switch (i.opcode) {
+      case 'FUSED':
+        this.fused(i);
+        break;
+      case 'COPY':
+        this.write(m.out, this.readWindow(i.inputs[0]));
+        break;
+      case 'PLACE': {
+        const [region] = i.inputs;
+        const at = offsets(region);
+        const values = this.read(m.in, at.length);
+        const out = this.view(region, at.length === 0 ? 0 : Math.max(...at) + 1);
+        at.forEach((o, j) => {
+          out[o] = values[j];
+          this.mark(region, o);
+        });
+        break;
+      }
+      case 'REDUCE':
+        this.write(m.out, reduce(p.reduction, p, this.read(m.in, p.outer * p.r * p.inner), i.dtype));
+        break;
+      case 'GEMM':
+        this.gemm(i, round);
+        break;
+      case 'SOFTMAX':
+      case 'LOG_SOFTMAX':
+        this.write(
+          m.out,
+          rows(this.read(m.in, p.rows * p.cols), p.cols, (x, lse) => round(i.opcode === 'SOFTMAX' ? Math.exp(x - lse) : x - lse)),
+        );
+        break;
+      case 'SOFTMAX_CE': {
+        const x = this.read(m.in, p.rows * p.cols);
+        const labels = this.read(m.labels, p.rows);
+        const logP = rows(x, p.cols, (v, lse) => v - lse);
+        const bad = labels.findIndex((l) => l < 0 || l >= p.cols);
+        if (bad >= 0) throw new Error(`label ${labels[bad]} at ${bad}`);
+        this.write(m.loss, labels.map((l, r) => round(-logP[r * p.cols + l])));
+        this.write(m.grad, logP.map((v, j) => round(Math.exp(v) - (labels[Math.floor(j / p.cols)] === j % p.cols ? 1 : 0))));
+        break;
+      }
+      case 'GATHER':
+      case 'SCATTER_ADD': {
+        const gather = i.opcode === 'GATHER';
+        const index = this.read(m.index, p.n);
+        const from = this.read(m.in, (gather ? p.tableRows : p.n) * p.row);
+        const out = new Float64Array((gather ? p.n : p.tableRows) * p.row);
+        index.forEach((at, k) => {
+          if (at < 0 || at >= p.tableRows) throw new Error(`index ${at} at ${k}`);
+          for (let j = 0; j < p.row; j++) {
+            if (gather) out[k * p.row + j] = from[at * p.row + j];
+            else out[at * p.row + j] = round(out[at * p.row + j] + from[k * p.row + j]);
+          }
+        });
+        this.write(m.out, out);
+        break;
+      }
+      case 'RANDOM': {
+        const u = this.uniforms(i, p.n);
+        const [draw] = [this.draw(i)];
+        if (p.distribution === 0) this.write(m.out, u.map((x) => round(p.a + (p.b - p.a) * x)));
+        else if (p.distribution === 1) this.write(m.out, normals(p.n, draw).map((z) => round(p.a + p.b * z)));
+        else this.write(m.out, u.map((x) => Number(x < p.a)));
+        break;
+      }
+      case 'DROPOUT': {
+        const u = this.uniforms(i, p.n);
+        this.write(m.out, this.read(m.in, p.n).map((x, j) => (u[j] >= p.p ? round(x / (1 - p.p)) : 0)));
+        break;
+      }
+      case 'CHECK_FINITE': {
+        const x = this.read(m.in, p.n);
+        const bad = x.findIndex((v) => !Number.isFinite(v));
+        if (bad >= 0) throw new Error(`value ${x[bad]} at ${bad}`);
+        this.write(m.out, x);
+        break;
+      }
+      case 'SGD':
+      case 'ADAM':
+        this.optimizer(i, round);
+        break;
+      default:
+        i.opcode satisfies never;
+    }
+  }
+
+  private draw(i: Decoded): { key: [number, number]; index: number; dtype: 'float32' | 'float64' } {
+    const [low, high, index] = this.read(i.m.rng, 4);
+    return { key: [low >>> 0, high >>> 0], index: (index >>> 0) + i.p.offset, dtype: i.dtype as 'float32' };
+  }
+
+  private uniforms(i: Decoded, n: number): Float64Array {
+    return uniforms(n, this.draw(i));
+  }
+
+  private fused(i: Decoded): void {
+    const n = i.dims.reduce((a, b) => a * b, 1);
+    const load = i.dtype === 'float32' ? Math.fround : i.dtype === 'int32' ? (x: number) => x | 0 : (x: number) => x;
+    const registers = i.inputs.map((w) => this.readWindow(w).map(load));
+    for (const c of i.constants) registers.push(new Float64Array(n).fill(load(c)));
+    for (const { micro, operands } of i.micros) {
+      const [a, b, c] = operands.map((r) => registers[r]);
+      registers.push(Float64Array.from({ length: n }, (_, j) => compute(micro, i.dtype, a[j], b?.[j], c?.[j])));
+    }
+    for (const { memory, register } of i.outputs) this.write(memory, registers[register]);
+  }
+
+  private gemm({ p, m, dtype }: Decoded, round: (x: number) => number): void {
+    const extent = (stride: number, one: number) => (p.batch === 0 || one === 0 ? 0 : (p.batch - 1) * stride + one);
+    const a = this.read(m.a, extent(p.strideA, p.m * p.k));
+    const b = this.read(m.b, extent(p.strideB, p.k * p.n));
+    const bias = m.bias === null ? null : this.read(m.bias, p.n);
+    const aux = m.aux === null ? null : this.read(m.aux, p.batch * p.m * p.n);
+    const out = new Float64Array(p.batch * p.m * p.n);
+    const activations: (MicroName | null)[] = [null, 'RELU', 'TANH', 'SIGMOID'];
+    const gradients: (MicroName | null)[] = [null, 'RELU_GRAD', 'TANH_GRAD', 'SIGMOID_GRAD'];
+    for (let at = 0; at < out.length; at++) {
+      const [s, row, col] = [Math.floor(at / (p.m * p.n)), Math.floor(at / p.n) % p.m, at % p.n];
+      let sum = 0;
+      for (let q = 0; q < p.k; q++) {
+        const x = a[s * p.strideA + (p.transA ? q * p.m + row : row * p.k + q)];
+        const y = b[s * p.strideB + (p.transB ? col * p.k + q : q * p.n + col)];
+        sum = round(sum + round(x * y));
+      }
+      if (bias !== null) sum = round(sum + bias[col]);
+      const activation = activations[p.activation];
+      if (activation !== null) sum = compute(activation, dtype, sum);
+      const gradient = gradients[p.activationGrad];
+      if (gradient !== null) sum = compute(gradient, dtype, sum, aux?.[at]);
+      out[at] = sum;
+    }
+    this.write(m.out, out);
+    if (m.colsum !== null) this.write(m.colsum, reduce(1, { outer: 1, r: p.m, inner: p.n }, out, dtype));
+  }
+
+  private optimizer({ opcode, p, m, params }: Decoded, round: (x: number) => number): void {
+    const [lr] = this.read(m.lr, 1);
+    const [step] = this.read(m.step, 1);
+    for (const param of params) {
+      const { n } = param;
+      const w = this.read(param.m.w, n);
+      const g = this.read(param.m.g, n).map((x) => (p.maximize ? -x : x));
+      const v = param.m.v === null ? null : this.read(param.m.v, n);
+      const first = param.m.m === undefined ? null : this.read(param.m.m, n);
+      for (let i = 0; i < n; i++) {
+        if (opcode === 'SGD') {
+          const d = round(g[i] + p.weightDecay * w[i]);
+          if (v !== null) v[i] = step === 0 ? d : round(p.momentum * v[i] + (1 - p.dampening) * d);
+          w[i] = round(w[i] - lr * (v === null ? d : p.nesterov ? d + p.momentum * v[i] : v[i]));
+        } else if (first !== null && v !== null) {
+          const d = p.decoupled ? g[i] : round(g[i] + p.weightDecay * w[i]);
+          if (p.decoupled) w[i] = round(w[i] * (1 - lr * p.weightDecay));
+          first[i] = round(p.beta1 * first[i] + (1 - p.beta1) * d);
+          v[i] = round(p.beta2 * v[i] + (1 - p.beta2) * d * d);
+          const root = Math.sqrt(v[i]) / Math.sqrt(1 - p.beta2 ** (step + 1));
+          w[i] = round(w[i] - ((lr / (1 - p.beta1 ** (step + 1))) * first[i]) / (root + p.eps));
+        }
+      }
+      this.write(param.m.w, w);
+      if (v !== null) this.write(param.m.v, v);
+      if (first !== null) this.write(param.m.m, first);
+    }
+    this.write(m.step, Float64Array.of(step + 1));
+  }
+}
+
+function offsets({ dims, strides, offset }: Window): number[] {
+  let list = [offset];
+  dims.forEach((d, i) => {
+    list = list.flatMap((o) => Array.from({ length: d }, (_, k) => o + k * strides[i]));
+  });
+  return list;
+}
+
+function stored(x: number, dtype: DType): number {
+  switch (dtype) {
+    case 'int32':
+      return Math.trunc(x) | 0;
+    case 'uint8':
+      return Math.trunc(x) & 255;
+    case 'bool':
+      return x !== 0 ? 1 : 0;
+    default:
+      return x;
+  }
+}
+
+/** Runs of memory are added from the end, rows from the start: as in native code, the order depends on the layout. */
+function reduce(
+  reduction: number,
+  { outer, r, inner }: Pick<Record<string, number>, 'outer' | 'r' | 'inner'> | Record<string, number>,
+  x: Float64Array,
+  dtype: DType,
+): Float64Array {
+  const round = dtype === 'float32' ? Math.fround : dtype === 'int32' ? (v: number) => v | 0 : (v: number) => v;
+  const start = [0, 1, -Infinity, Infinity, 0, 0][reduction - 1];
+  const bound = dtype === 'int32' ? [0, 1, -(2 ** 31), 2 ** 31 - 1, 0, 0][reduction - 1] : start;
+  const out = new Float64Array(outer * inner);
+  for (let at = 0; at < out.length; at++) {
+    const [o, j] = [Math.floor(at / inner), at % inner];
+    const values = Array.from({ length: r }, (_, i) => x[(o * r + i) * inner + j]);
+    if (inner === 1 && reduction <= 2) values.reverse();
+    if (reduction === 1) out[at] = values.reduce((a, v) => round(a + v), 0);
+    else if (reduction === 2) out[at] = values.reduce((a, v) => (dtype === 'int32' ? Math.imul(a, v) : round(a * v)), 1);
+    else if (reduction === 3) out[at] = values.reduce((a, v) => Math.max(a, v), bound);
+    else if (reduction === 4) out[at] = values.reduce((a, v) => Math.min(a, v), bound);
+    else {
+      const nan = values.findIndex(Number.isNaN);
+      out[at] = nan >= 0 ? nan : values.indexOf(reduction === 5 ? Math.max(...values) : Math.min(...values));
+    }
+  }
+  return out;
+}
+
+function rows(x: Float64Array, cols: number, value: (x: number, logSumExp: number) => number): Float64Array {
+  return x.map((v, i) => {
+    const row = x.subarray(Math.floor(i / cols) * cols, Math.floor(i / cols) * cols + cols);
+    const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    return value(v, top + Math.log(row.reduce((s, b) => s + Math.exp(b - top), 0)));
+  });
+}
+
+/** One micro-operation on one element, rounded to the register type. */
+function compute(micro: MicroName, dtype: DType, a: number, b = 0, c = 0): number {
+  if (dtype === 'int32') return integer(micro, a, b, c);
+  return (dtype === 'float32' ? Math.fround : (x: number) => x)(real(micro, dtype, a, b, c));
+}
+
+function integer(micro: MicroName, a: number, b: number, c: number): number {
+  if (micro === 'MUL') return Math.imul(a, b);
+  if (micro === 'DIV') return b === 0 ? 0 : Math.trunc(a / b) | 0;
+  return real(micro, 'int32', a, b, c) | 0;
+}
+
+function real(micro: MicroName, dtype: DType, a: number, b: number, c: number): number {
+  const f = dtype === 'float32' ? Math.fround : (x: number) => x;
+  switch (micro) {
+    case 'ADD':
+      return a + b;
+    case 'SUB':
+      return a - b;
+    case 'MUL':
+      return a * b;
+    case 'DIV':
+      return a / b;
+    case 'MAXIMUM':
+      return Math.max(a, b);
+    case 'MINIMUM':
+      return Math.min(a, b);
+    case 'POW':
+      return a ** b;
+    case 'EQUAL':
+      return Number(a === b);
+    case 'NOT_EQUAL':
+      return Number(a !== b);
+    case 'LESS':
+      return Number(a < b);
+    case 'LESS_EQUAL':
+      return Number(a <= b);
+    case 'GREATER':
+      return Number(a > b);
+    case 'GREATER_EQUAL':
+      return Number(a >= b);
+    case 'AND':
+      return Number(a !== 0 && b !== 0);
+    case 'OR':
+      return Number(a !== 0 || b !== 0);
+    case 'NOT':
+      return Number(a === 0);
+    case 'WHERE':
+      return a !== 0 ? b : c;
+    case 'NEG':
+      return -a;
+    case 'ABS':
+      return Math.abs(a);
+    case 'SIGN':
+      return Number.isNaN(a) ? a : a > 0 ? 1 : a < 0 ? -1 : 0;
+    case 'FLOOR':
+      return Math.floor(a);
+    case 'CEIL':
+      return Math.ceil(a);
+    case 'ROUND': {
+      const r = Math.round(a);
+      return Math.abs(a % 1) === 0.5 && r % 2 !== 0 ? r - 1 : r;
+    }
+    case 'TRUNC':
+      return Math.trunc(a);
+    case 'SQRT':
+      return Math.sqrt(a);
+    case 'RSQRT':
+      return 1 / f(Math.sqrt(a));
+    case 'RECIPROCAL':
+      return 1 / a;
+    case 'EXP':
+      return Math.exp(a);
+    case 'EXPM1':
+      return Math.expm1(a);
+    case 'LOG':
+      return Math.log(a);
+    case 'LOG1P':
+      return Math.log1p(a);
+    case 'SIN':
+      return Math.sin(a);
+    case 'COS':
+      return Math.cos(a);
+    case 'TAN':
+      return Math.tan(a);
+    case 'TANH':
+      return Math.tanh(a);
+    case 'SIGMOID':
+      return 1 / (1 + Math.exp(-a));
+    case 'ERF':
+      return erf(a);
+    case 'SOFTPLUS':
+      return Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
+    case 'RELU':
+      return Number.isNaN(a) ? a : a > 0 ? a : 0;
+    case 'RELU_GRAD':
+      return b > 0 ? a : 0;
+    case 'TANH_GRAD':
+      return a * f(f(1 - b) * f(1 + b));
+    case 'SIGMOID_GRAD':
+      return a * f(b * f(1 - b));
+    case 'IS_FINITE':
+      return Number(Number.isFinite(a));
+    case 'IS_NAN':
+      return Number(Number.isNaN(a));
+    default:
+      return micro satisfies never;
+  }
+}
+
+/** Abramowitz and Stegun 7.1.6. */
+function erf(x: number): number {
+  if (Math.abs(x) > 6 || Number.isNaN(x)) return Math.sign(x);
+  let term = x;
+  let sum = x;
+  for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum); n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
