@@ -21,6 +21,6 @@ for (let i = 0; i < count; i++) {
   loss = step();
   if (mode === 'async') loss = await loss;
   else if (mode === 'compiledAsync' && i % 100 === 99) loss = await loss.item();
-  if (i === Math.floor(count / 5)) early = rss();
+  if (i === count / 2) early = rss(); // V8 has grown its young generation by then
 }
 console.log(JSON.stringify({ early, late: rss(), loss: Number(loss) }));
