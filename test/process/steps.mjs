@@ -1,4 +1,5 @@
-// Resident memory over many training steps: node --expose-gc steps.mjs MODE STEPS. Last line: { early, late, loss }.
+// Resident memory before and after STEPS training steps, half as many run before: node --expose-gc steps.mjs MODE STEPS.
+// Last line: { early, late, loss }.
 import { xor } from './net.mjs';
 
 const [mode, count] = [process.argv[2], Number(process.argv[3])];
@@ -17,10 +18,11 @@ const rss = () => {
 };
 let early = 0;
 let loss = 0;
-for (let i = 0; i < count; i++) {
+for (let i = -count / 2; i < count; i++) {
   loss = step();
   if (mode === 'async') loss = await loss;
-  else if (mode === 'compiledAsync' && i % 100 === 99) loss = await loss.item();
-  if (i === count / 2) early = rss(); // V8 has grown its young generation by then
+  else if (mode === 'compiledAsync' && i % 100 === 0) loss = await loss.item();
+  if (i === 0) early = rss();
 }
-console.log(JSON.stringify({ early, late: rss(), loss: Number(loss) }));
+if (typeof loss !== 'number') loss = await loss.item();
+console.log(JSON.stringify({ early, late: rss(), loss }));
