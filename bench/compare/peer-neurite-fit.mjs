@@ -18,7 +18,6 @@ const options = {
   optimizer: new optim.Adam({ lr: 1e-3 }),
   metrics: ['accuracy'],
   batchSize: BATCH,
-  verbose: false,
 };
 
 const { isa, threads, version } = info();

@@ -5,7 +5,7 @@
 // in which all peers take turns within a few seconds; a round whose probe is more than 10 % off the median probe is dropped.
 import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -95,6 +95,10 @@ async function main() {
   const wanted = options.only?.split(',');
   const unknown = wanted?.filter((w) => !all.some((p) => p.name === w)) ?? [];
   if (unknown.length > 0) throw new Error(`--only: unknown ${unknown}; expected some of ${all.map((p) => p.name)}`);
+  const loadBefore = loadavg()[0];
+  if (loadBefore > cpus().length / 2) {
+    note(`the load average is ${loadBefore.toFixed(1)}: other work is running, and figures will be worth little`);
+  }
   const peers = [];
   for (const spec of all.filter((p) => wanted?.includes(p.name) ?? true)) {
     try {
@@ -161,6 +165,7 @@ async function main() {
       min: Math.round(Math.min(...probes)),
       max: Math.round(Math.max(...probes)),
     },
+    loadBefore: Number(loadBefore.toFixed(2)),
     base: base.name,
     rows,
   };

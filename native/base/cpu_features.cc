@@ -1,4 +1,5 @@
-// CPUID says what the CPU has, XGETBV whether the operating system saves the registers. Source: Intel SDM vol. 1, 13 and 14.3.
+// CPUID says what the CPU has, XGETBV whether the operating system saves the registers. Source: Intel SDM vol. 1, 13
+// and 14.3.
 #include "cpu_features.h"
 
 #include <cstdint>
@@ -44,7 +45,9 @@ uint64_t saved_state() {
 #endif
 }
 
-bool bit(uint64_t word, int index) { return (word >> index & 1) != 0; }
+bool bit(uint64_t word, int index) {
+  return (word >> index & 1) != 0;
+}
 
 void detect(CpuFeatures& f) {
   const Registers base = cpuid(0, 0);

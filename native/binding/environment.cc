@@ -78,18 +78,25 @@ void Environment::on_complete(napi_value callback) {
 
 RunQueue::Completions Environment::take() {
   RunQueue::Completions done = queue_.take();
-  if (done.all && referenced_) {
-    referenced_ = false;
-    check(env_, napi_unref_threadsafe_function(env_, channel_));
-  }
+  if (done.all) release_loop();
   return done;
+}
+
+void Environment::release_loop() {
+  if (!referenced_) return;
+  referenced_ = false;
+  check(env_, napi_unref_threadsafe_function(env_, channel_));
 }
 
 void Environment::deliver(napi_env env, napi_value, void* context, void*) noexcept {
   if (env == nullptr) return;  // the environment is closing
   Environment& self = *static_cast<Environment*>(context);
   try {
-    if (self.callback_ == nullptr) return;
+    if (self.callback_ == nullptr) {
+      // Nobody listens: what happened stays until takeCompletions(), but does not keep the process alive.
+      if (self.queue_.acknowledge()) self.release_loop();
+      return;
+    }
     const RunQueue::Completions done = self.take();
     if (done.last_id == self.delivered_ && done.failures.empty()) return;
     self.delivered_ = done.last_id;

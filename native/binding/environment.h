@@ -41,6 +41,7 @@ class Environment {
   explicit Environment(napi_env env);
   void open_channel();
   void close() noexcept;
+  void release_loop();
   static void deliver(napi_env env, napi_value, void* context, void*) noexcept;
 
   napi_env env_;

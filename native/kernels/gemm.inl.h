@@ -1,19 +1,24 @@
 // C[m,n] = act(op(A) op(B) + bias) * act_grad'(aux): register tiles of Tile::rows x (Tile::vectors * lanes).
-// Every element of C is, for each block of at most kBlockK products, one chain of multiply-adds from 0 in ascending k; block
-// sums are added in order. The k blocks depend on k alone, so neither the tile an element falls in nor the block asked for
-// changes its bits. A is read in place (rows of a tile are broadcast) unless its rows would fall into one cache set; B is read
-// in place when its rows are contiguous and whole, else packed into panels [k][width].
-// Error <= gamma_{min(k, 512) + k / 512} |A||B|. Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
+// Every element of C is, for each block of at most kBlockK products, one chain of multiply-adds from 0 in ascending k;
+// block sums are added in order. The k blocks depend on k alone, so neither the tile an element falls in nor the block
+// asked for changes its bits. A is read in place (rows of a tile are broadcast) unless its rows would fall into one
+// cache set; B is read in place when its rows are contiguous and whole, else packed into panels [k][width]. Error <=
+// gamma_{min(k, 512) + k / 512} |A||B|. Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
 #pragma once
 
 namespace neurite::NEURITE_ISA {
 
 inline constexpr int64_t kBlockK = 512;
 
-
-constexpr int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
-constexpr int64_t divide_up(int64_t x, int64_t by) { return (x + by - 1) / by; }
-constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t round_up(int64_t x, int64_t to) {
+  return (x + to - 1) / to * to;
+}
+constexpr int64_t divide_up(int64_t x, int64_t by) {
+  return (x + by - 1) / by;
+}
+constexpr int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
 
 template <class T>
 struct TileArgs {
@@ -25,10 +30,10 @@ struct TileArgs {
   T* c;
   int64_t ldc;
   int64_t cols;
-  bool add;        // to what c holds
-  const T* bias;   // or null
-  bool relu;       // after the bias
-  const T* gate;   // or null: then zero where not positive (the derivative of relu)
+  bool add;       // to what c holds
+  const T* bias;  // or null
+  bool relu;      // after the bias
+  const T* gate;  // or null: then zero where not positive (the derivative of relu)
   int64_t ldgate;
 };
 
@@ -141,8 +146,8 @@ NEURITE_INLINE void pack_rows(const T* in, int64_t stride, int64_t cols, int64_t
   }
 }
 
-// What the register tile does not apply itself: tanh, sigmoid and the derivatives from a saved output y, while the tile is in
-// the first-level cache; rounded as the micro-operations of the same name.
+// What the register tile does not apply itself: tanh, sigmoid and the derivatives from a saved output y, while the tile
+// is in the first-level cache; rounded as the micro-operations of the same name.
 template <class T>
 NEURITE_INLINE void finish_row(const GemmArgs<T>& args, int64_t i, int64_t j, int64_t cols) {
   using V = Vec<T>;
@@ -163,8 +168,9 @@ struct Plan {
   bool pack_a;
 };
 
-// A is packed when its rows lie a multiple of 4 KiB apart, for they would share one set of the first-level cache, and when it
-// is transposed with a long stride and used for several panels, for every k would touch another page.
+// A is packed when its rows lie a multiple of 4 KiB apart, for they would share one set of the first-level cache, and
+// when it is transposed with a long stride and used for several panels, for every k would touch another page. The
+// scalar unit packs always: compilers vectorise its tile only when the rows of A are adjacent.
 template <class T>
 NEURITE_INLINE Plan<T> plan(const GemmArgs<T>& args) {
   Plan<T> p;
@@ -173,7 +179,8 @@ NEURITE_INLINE Plan<T> plan(const GemmArgs<T>& args) {
   p.block_k = round_up(divide_up(args.k, p.blocks), 8);
   p.group = 16 * Tile<T>::rows;
   const int64_t bytes = args.lda * static_cast<int64_t>(sizeof(T));
-  p.pack_a = args.trans_a ? bytes >= 1024 && args.n >= 4 * p.width : bytes % 4096 == 0 && args.m > 4;
+  p.pack_a =
+      args.trans_a ? bytes >= 1024 && args.n >= 4 * p.width : Vec<T>::lanes == 1 || (bytes % 4096 == 0 && args.m > 4);
   return p;
 }
 

@@ -1,4 +1,5 @@
-// All kernel bodies for the instruction set of the including unit, and its table entries. The order of includes matters.
+// All kernel bodies for the instruction set of the including unit, and its table entries. The order of includes
+// matters.
 #pragma once
 // clang-format off
 #include "elementwise.inl.h"

@@ -1,10 +1,14 @@
-// SGD and Adam as in PyTorch 2.13. Scalars are computed in double and rounded to T once; every elementwise operation below
-// rounds, in the order written. g is not changed.
-//   SGD   g' = maximize ? -g : g;  weight_decay != 0: g' = g' + weight_decay * w
-//         v = first_step ? g' : momentum * v + (1 - dampening) * g';  d = nesterov ? g' + momentum * v : v  (no v: d = g')
+// SGD and Adam as in PyTorch 2.13. Scalars are computed in double and rounded to T once; every elementwise operation
+// below rounds, in the order written. g is not changed.
+//   SGD:  g' = maximize ? -g : g
+//         if weight_decay != 0: g' = g' + weight_decay * w
+//         v = first_step ? g' : momentum * v + (1 - dampening) * g'
+//         d = nesterov ? g' + momentum * v : v, without v: d = g'
 //         w = w - lr * d
-//   Adam  g' = maximize ? -g : g;  weight_decay != 0: decoupled ? w = w * (1 - lr * weight_decay) : g' = g' + weight_decay * w
-//         m = m + (1 - beta1) * (g' - m);  v = beta2 * v + ((1 - beta2) * g') * g'
+//   Adam: g' = maximize ? -g : g
+//         if weight_decay != 0: w = w * (1 - lr * weight_decay) when decoupled, else g' = g' + weight_decay * w
+//         m = m + (1 - beta1) * (g' - m)
+//         v = beta2 * v + ((1 - beta2) * g') * g'
 //         w = w - (lr / bias_correction1 * m) / (sqrt(v) * (1 / sqrt(bias_correction2)) + eps)
 // Sources: Sutskever et al. 2013; Kingma and Ba 2015; Loshchilov and Hutter 2019.
 #pragma once
@@ -29,7 +33,8 @@ void sgd(const SgdArgs& args, int64_t n, T* w, const T* g, T* v) noexcept {
   using V = Vec<T>;
   const V lr = V::set(static_cast<T>(args.lr)), momentum = V::set(static_cast<T>(args.momentum));
   const V damped = V::set(static_cast<T>(1 - args.dampening)), decay = V::set(static_cast<T>(args.weight_decay));
-  const bool maximize = args.maximize, first = args.first_step, nesterov = args.nesterov, decays = args.weight_decay != 0;
+  const bool maximize = args.maximize, first = args.first_step, nesterov = args.nesterov,
+             decays = args.weight_decay != 0;
   update<T>(n, [=](auto read, auto write) {
     const V weight = read(w);
     V d = read(g);
@@ -51,7 +56,8 @@ void adam(const AdamArgs& args, int64_t n, T* w, const T* g, T* m, T* v) noexcep
   const V new2 = V::set(static_cast<T>(1 - args.beta2)), eps = V::set(static_cast<T>(args.eps));
   const V step = V::set(static_cast<T>(args.lr / args.bias_correction1));
   const V unbias = V::set(static_cast<T>(1 / __builtin_sqrt(args.bias_correction2)));
-  const V decay = V::set(static_cast<T>(args.weight_decay)), shrink = V::set(static_cast<T>(1 - args.lr * args.weight_decay));
+  const V decay = V::set(static_cast<T>(args.weight_decay)),
+          shrink = V::set(static_cast<T>(1 - args.lr * args.weight_decay));
   const bool maximize = args.maximize, decays = args.weight_decay != 0, decoupled = args.decoupled;
   update<T>(n, [=](auto read, auto write) {
     V weight = read(w), grad = read(g);

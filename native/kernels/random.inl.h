@@ -1,5 +1,6 @@
-// Philox4x32-10 streams (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) and what is drawn from them.
-// Uniform, Bernoulli and dropout give the same bits on every instruction set; normal up to the last ulps of log, sin and cos.
+// Philox4x32-10 streams (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) and what is drawn from
+// them. Uniform, Bernoulli and dropout give the same bits on every instruction set; normal up to the last ulps of log,
+// sin and cos.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -115,7 +116,8 @@ void random(const RandomArgs& args, int64_t first, int64_t n, T* out) noexcept {
   switch (args.distribution) {
     case Distribution::UNIFORM: {
       const T low = static_cast<T>(args.a), high = static_cast<T>(args.b);
-      const V start = V::set(low), span = V::set(static_cast<T>(args.b - args.a)), last = V::set(high > low ? below(high) : low);
+      const V start = V::set(low), span = V::set(static_cast<T>(args.b - args.a)),
+              last = V::set(high > low ? below(high) : low);
       return for_each_group<T>(S::per_counter, first, n, uniform, [=](const T* group, int64_t i, int64_t count) {
         map(out + i, group, count, [=](V u) { return min(start + span * u, last); });
       });

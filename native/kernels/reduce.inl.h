@@ -1,6 +1,7 @@
-// Reductions. Order is fixed and the same on every instruction set: element i of a block goes to lane i % 64, then lanes are
-// halved (j with j + 32, j + 16 ...); rows go in ascending order. Hence equal bits for any thread count, and an error that
-// grows with n / 64 + log 64 roundings. Source: Higham, Accuracy and Stability of Numerical Algorithms, ch. 4.
+// Reductions. Order is fixed and the same on every instruction set: element i of a block goes to lane i % 64, then
+// lanes are halved (j with j + 32, j + 16 ...); rows go in ascending order. Hence equal bits for any thread count, and
+// an error that grows with n / 64 + log 64 roundings. Source: Higham, Accuracy and Stability of Numerical Algorithms,
+// ch. 4.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -95,11 +96,16 @@ NEURITE_INLINE T reduce_lanes(const T* x, int64_t n) {
 template <class T>
 T reduce_block(int reduction, const T* x, int64_t n) noexcept {
   switch (static_cast<Reduction>(reduction)) {
-    case Reduction::SUM: return reduce_lanes<Sum>(x, n);
-    case Reduction::PROD: return reduce_lanes<Product>(x, n);
-    case Reduction::MAX: return reduce_lanes<Maximum>(x, n);
-    case Reduction::MIN: return reduce_lanes<Minimum>(x, n);
-    default: return T(0);
+    case Reduction::SUM:
+      return reduce_lanes<Sum>(x, n);
+    case Reduction::PROD:
+      return reduce_lanes<Product>(x, n);
+    case Reduction::MAX:
+      return reduce_lanes<Maximum>(x, n);
+    case Reduction::MIN:
+      return reduce_lanes<Minimum>(x, n);
+    default:
+      return T(0);
   }
 }
 
@@ -135,11 +141,16 @@ NEURITE_INLINE void reduce_columns(const T* x, int64_t rows, int64_t stride, int
 template <class T>
 void reduce_rows(int reduction, const T* x, int64_t rows, int64_t stride, int64_t cols, T* out) noexcept {
   switch (static_cast<Reduction>(reduction)) {
-    case Reduction::SUM: return reduce_columns<Sum>(x, rows, stride, cols, out);
-    case Reduction::PROD: return reduce_columns<Product>(x, rows, stride, cols, out);
-    case Reduction::MAX: return reduce_columns<Maximum>(x, rows, stride, cols, out);
-    case Reduction::MIN: return reduce_columns<Minimum>(x, rows, stride, cols, out);
-    default: return;
+    case Reduction::SUM:
+      return reduce_columns<Sum>(x, rows, stride, cols, out);
+    case Reduction::PROD:
+      return reduce_columns<Product>(x, rows, stride, cols, out);
+    case Reduction::MAX:
+      return reduce_columns<Maximum>(x, rows, stride, cols, out);
+    case Reduction::MIN:
+      return reduce_columns<Minimum>(x, rows, stride, cols, out);
+    default:
+      return;
   }
 }
 

@@ -1,5 +1,5 @@
-// softmax(x)_j = e^(x_j - max) / sum, log_softmax(x)_j = x_j - max - log sum, and softmax cross-entropy with integer labels,
-// row by row. out and grad may be x. A row that holds NaN or +infinity, or only -infinity, gives NaN.
+// softmax(x)_j = e^(x_j - max) / sum, log_softmax(x)_j = x_j - max - log sum, and softmax cross-entropy with integer
+// labels, row by row. out and grad may be x. A row that holds NaN or +infinity, or only -infinity, gives NaN.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -15,7 +15,8 @@ NEURITE_INLINE T row_max(const T* x, int64_t n) {
   return fold_vector<Maximum, V::lanes / 2>(acc).first();
 }
 
-// Sum of e^(x - shift), stored to out unless it is null. Partial sums of 64 vectors keep the rounding error of long rows small.
+// Sum of e^(x - shift), stored to out unless it is null. Partial sums of 64 vectors keep the rounding error of long
+// rows small.
 template <class T>
 NEURITE_INLINE T exp_sum(const T* x, int64_t n, T shift, T* out) {
   using V = Vec<T>;

@@ -1,4 +1,5 @@
-// Which tables this machine can run. The choice depends on the CPU alone, never on timing: it is part of what fixes the bits.
+// Which tables this machine can run. The choice depends on the CPU alone, never on timing: it is part of what fixes the
+// bits.
 #include "table.h"
 
 #include <cstring>
@@ -20,10 +21,14 @@ constexpr int kCandidates = 4;
 Candidate candidate(int index) {
   const CpuFeatures& cpu = cpu_features();
   switch (index) {
-    case 0: return {"avx512", avx512_table(), cpu.avx512};
-    case 1: return {"avx2", avx2_table(), cpu.avx2};
-    case 2: return {"neon", neon_table(), cpu.neon};
-    default: return {"scalar", scalar_table(), true};
+    case 0:
+      return {"avx512", avx512_table(), cpu.avx512};
+    case 1:
+      return {"avx2", avx2_table(), cpu.avx2};
+    case 2:
+      return {"neon", neon_table(), cpu.neon};
+    default:
+      return {"scalar", scalar_table(), true};
   }
 }
 

@@ -1,5 +1,6 @@
 // Kernel contracts and the per-instruction-set tables.
-// Kernels know pointers, sizes and strides: no tensors, no threads, no allocation. Pointers are aligned to the element only.
+// Kernels know pointers, sizes and strides: no tensors, no threads, no allocation. Pointers are aligned to the element
+// only.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,8 +30,9 @@ struct Range {
 
 // C[m,n] = act(op(A) op(B) + bias) * act_grad'(aux). op(A)[i,p] = trans_a ? a[p*lda+i] : a[i*lda+p]; likewise B.
 // Each element of C sums its k products in one fixed order (ascending k inside fixed k-blocks, one fused multiply-add
-// chain a block, blocks added in order), whatever rows x cols block is asked for: bits do not depend on the split.
-// k == 0 gives act(bias). gemm computes only the rows x cols block; scratch holds gemm_scratch() bytes, 64-byte aligned.
+// chain a block (the scalar unit rounds product and sum), blocks added in order), whatever rows x cols block is asked
+// for: bits do not depend on the split. k == 0 gives act(bias). gemm computes only the rows x cols block; scratch holds
+// gemm_scratch() bytes, 64-byte aligned.
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;
@@ -50,17 +52,20 @@ struct GemmArgs {
 };
 
 // Sums are exact to the same bits for any number of threads: a handler cuts x into blocks of kReduceBlock elements
-// (reduce_block: 64 lanes, then a fixed tree) or kReduceRows rows (reduce_rows: out[j] = reduce of x[i*stride+j], rows in
-// ascending order) and combines block results in ascending order by the tree of reduce_tree (program/handlers_reduce).
+// (reduce_block: 64 lanes, then a fixed tree) or kReduceRows rows (reduce_rows: out[j] = reduce of x[i*stride+j], rows
+// in ascending order) and combines block results in ascending order by the tree of reduce_tree
+// (program/handlers_reduce).
 inline constexpr int64_t kReduceBlock = 4096;
 inline constexpr int64_t kReduceRows = 128;
 
 enum class Distribution : int32_t { UNIFORM = 0, NORMAL = 1, BERNOULLI = 2 };
 
-// Philox4x32-10 (Salmon et al. 2011). Element i is word i % 4 of counter {i/4 low, i/4 high, index low, index high} under
-// key {seed low, seed high}. UNIFORM: a + (b - a) * (word >> 8) * 2^-24 (double: two words of counter i/2, 53 bits), kept below b.
-// NORMAL: Box-Muller on the pair of words (2j, 2j+1) of the same counter. BERNOULLI: uniform < a. DROPOUT keeps where uniform >= a.
-// `first` is the index of the first element of this call and is a multiple of 4.
+// Philox4x32-10 (Salmon et al. 2011). Element i is word i % 4 of counter {i/4 low, i/4 high, index low, index high}
+// under key {seed low, seed high}. UNIFORM: a + (b - a) * (word >> 8) * 2^-24 (double: two words of counter i/2, 53
+// bits), kept below b. NORMAL: Box-Muller on the pair of words (2j, 2j+1) of the same counter: a + b sqrt(-2 ln u)
+// {cos, sin}(2 pi u') with u = ((word >> 8) + 1) * 2^-24, u' = (word' >> 8) * 2^-24 (the same draws for float and
+// double). BERNOULLI: uniform < a. DROPOUT keeps where uniform >= a. `first` is the index of the first element of this
+// call and is a multiple of 4.
 struct RandomArgs {
   Distribution distribution;
   double a, b;
@@ -89,8 +94,8 @@ enum class Isa : int32_t { SCALAR = 0, AVX2 = 1, AVX512 = 2, NEON = 3 };
 
 struct KernelTable {
   Isa isa;
-  const char* name;            // "scalar", "avx2", "avx512", "neon"
-  int64_t gemm_mr, gemm_nr;    // register tile: handlers cut GEMM tasks at multiples of it
+  const char* name;          // "scalar", "avx2", "avx512", "neon"
+  int64_t gemm_mr, gemm_nr;  // register tile: handlers cut GEMM tasks at multiples of it
   Kernels<float> f32;
 };
 
@@ -99,7 +104,8 @@ const KernelTable* scalar_table() noexcept;
 const KernelTable* avx2_table() noexcept;
 const KernelTable* avx512_table() noexcept;
 const KernelTable* neon_table() noexcept;
-// float64 and int32 live in the scalar unit. Of int32 only micro (integer ones), load, store, reduce_* and arg_reduce are set.
+// float64 and int32 live in the scalar unit. Of int32 only micro (integer ones), load, store, reduce_* and arg_reduce
+// are set.
 const Kernels<double>& float64_kernels() noexcept;
 const Kernels<int32_t>& int32_kernels() noexcept;
 

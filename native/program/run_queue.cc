@@ -35,6 +35,12 @@ RunQueue::Completions RunQueue::take() {
   return {last_id_, std::exchange(failures_, {}), unfinished_ == 0};
 }
 
+bool RunQueue::acknowledge() {
+  const std::lock_guard lock(mutex_);
+  notified_ = false;
+  return unfinished_ == 0;
+}
+
 void RunQueue::stop() noexcept {
   stopping_ = true;
   {
@@ -48,7 +54,7 @@ void RunQueue::stop() noexcept {
 RunStatus RunQueue::run_one(const QueuedRun& run) noexcept {
   RunStatus status;
   for (const int64_t id : run.depends_on) {
-    if (failed_.find(id) == failed_.end()) continue;
+    if (failed_.count(id) == 0) continue;
     status.code = RunCode::DEPENDENCY;
     status.value = static_cast<double>(id);
     return status;
@@ -76,7 +82,7 @@ void RunQueue::thread_main() noexcept {
     --unfinished_;
     if (!status.ok()) {
       failures_.push_back({run.id, status});
-      failed_.emplace(run.id, true);
+      failed_.insert(run.id);
       failed_order_.push_back(run.id);
       if (failed_order_.size() > kRememberedFailures) {
         failed_.erase(failed_order_.front());

@@ -6,7 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "executor.h"
@@ -51,6 +51,8 @@ class RunQueue {
     bool all;  // nothing is queued or running
   };
   Completions take();
+  /** Accepts a notification without taking anything; whether nothing is queued or running. */
+  bool acknowledge();
 
   /** Stops the run in progress between two instructions, drops the rest and joins the thread. */
   void stop() noexcept;
@@ -65,7 +67,7 @@ class RunQueue {
   std::condition_variable pushed_, finished_;
   std::deque<QueuedRun> queue_;
   std::vector<Failure> failures_;
-  std::unordered_map<int64_t, bool> failed_;
+  std::unordered_set<int64_t> failed_;
   std::deque<int64_t> failed_order_;
   size_t unfinished_ = 0;
   int64_t last_id_ = 0;

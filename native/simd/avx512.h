@@ -9,12 +9,22 @@ struct Vec;
 struct Mask {
   __mmask16 m;
 };
-NEURITE_INLINE Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.m & b.m)}; }
-NEURITE_INLINE Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.m | b.m)}; }
-NEURITE_INLINE Mask invert(Mask a) { return {static_cast<__mmask16>(~a.m)}; }
-NEURITE_INLINE bool any(Mask a) { return a.m != 0; }
+NEURITE_INLINE Mask operator&(Mask a, Mask b) {
+  return {static_cast<__mmask16>(a.m & b.m)};
+}
+NEURITE_INLINE Mask operator|(Mask a, Mask b) {
+  return {static_cast<__mmask16>(a.m | b.m)};
+}
+NEURITE_INLINE Mask invert(Mask a) {
+  return {static_cast<__mmask16>(~a.m)};
+}
+NEURITE_INLINE bool any(Mask a) {
+  return a.m != 0;
+}
 
-NEURITE_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
+NEURITE_INLINE __mmask16 first_lanes(int64_t n) {
+  return static_cast<__mmask16>((1u << n) - 1u);
+}
 
 struct U32 {
   __m512i v;
@@ -22,21 +32,40 @@ struct U32 {
   static NEURITE_INLINE U32 iota() { return {_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
   static NEURITE_INLINE U32 load(const uint32_t* p) { return {_mm512_loadu_si512(p)}; }
 };
-NEURITE_INLINE U32 operator+(U32 a, U32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
-NEURITE_INLINE U32 operator-(U32 a, U32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
-NEURITE_INLINE U32 operator&(U32 a, U32 b) { return {_mm512_and_si512(a.v, b.v)}; }
-NEURITE_INLINE U32 operator|(U32 a, U32 b) { return {_mm512_or_si512(a.v, b.v)}; }
-NEURITE_INLINE U32 operator^(U32 a, U32 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+NEURITE_INLINE U32 operator+(U32 a, U32 b) {
+  return {_mm512_add_epi32(a.v, b.v)};
+}
+NEURITE_INLINE U32 operator-(U32 a, U32 b) {
+  return {_mm512_sub_epi32(a.v, b.v)};
+}
+NEURITE_INLINE U32 operator&(U32 a, U32 b) {
+  return {_mm512_and_si512(a.v, b.v)};
+}
+NEURITE_INLINE U32 operator|(U32 a, U32 b) {
+  return {_mm512_or_si512(a.v, b.v)};
+}
+NEURITE_INLINE U32 operator^(U32 a, U32 b) {
+  return {_mm512_xor_si512(a.v, b.v)};
+}
 template <int K>
-NEURITE_INLINE U32 shl(U32 a) { return {_mm512_maskz_slli_epi32(0xFFFF, a.v, K)}; }
+NEURITE_INLINE U32 shl(U32 a) {
+  return {_mm512_maskz_slli_epi32(0xFFFF, a.v, K)};
+}
 template <int K>
-NEURITE_INLINE U32 shr(U32 a) { return {_mm512_maskz_srli_epi32(0xFFFF, a.v, K)}; }
+NEURITE_INLINE U32 shr(U32 a) {
+  return {_mm512_maskz_srli_epi32(0xFFFF, a.v, K)};
+}
 template <int K>
-NEURITE_INLINE U32 sar(U32 a) { return {_mm512_maskz_srai_epi32(0xFFFF, a.v, K)}; }
-NEURITE_INLINE Mask test(U32 a, U32 b) { return {_mm512_test_epi32_mask(a.v, b.v)}; }
+NEURITE_INLINE U32 sar(U32 a) {
+  return {_mm512_maskz_srai_epi32(0xFFFF, a.v, K)};
+}
+NEURITE_INLINE Mask test(U32 a, U32 b) {
+  return {_mm512_test_epi32_mask(a.v, b.v)};
+}
 NEURITE_INLINE void mul_wide(U32 a, U32 b, U32& hi, U32& lo) {
   const __m512i even = _mm512_maskz_mul_epu32(0xFF, a.v, b.v);
-  const __m512i odd = _mm512_maskz_mul_epu32(0xFF, _mm512_maskz_srli_epi64(0xFF, a.v, 32), _mm512_maskz_srli_epi64(0xFF, b.v, 32));
+  const __m512i odd =
+      _mm512_maskz_mul_epu32(0xFF, _mm512_maskz_srli_epi64(0xFF, a.v, 32), _mm512_maskz_srli_epi64(0xFF, b.v, 32));
   hi.v = _mm512_mask_blend_epi32(0xAAAA, _mm512_maskz_srli_epi64(0xFF, even, 32), odd);
   lo.v = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_maskz_slli_epi64(0xFF, odd, 32));
 }
@@ -56,29 +85,75 @@ struct Vec<float> {
   NEURITE_INLINE void store_n(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
 };
 using F32 = Vec<float>;
-NEURITE_INLINE F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
-NEURITE_INLINE F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
-NEURITE_INLINE F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
-NEURITE_INLINE F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
-NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-NEURITE_INLINE F32 min(F32 a, F32 b) { return {_mm512_maskz_min_ps(0xFFFF, a.v, b.v)}; }
-NEURITE_INLINE F32 max(F32 a, F32 b) { return {_mm512_maskz_max_ps(0xFFFF, a.v, b.v)}; }
-NEURITE_INLINE F32 sqrt(F32 a) { return {_mm512_maskz_sqrt_ps(0xFFFF, a.v)}; }
-NEURITE_INLINE F32 round(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 8)}; }
-NEURITE_INLINE F32 floor(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 9)}; }
-NEURITE_INLINE F32 ceil(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 10)}; }
-NEURITE_INLINE F32 trunc(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 11)}; }
-NEURITE_INLINE Mask eq(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
-NEURITE_INLINE Mask lt(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
-NEURITE_INLINE Mask le(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
-NEURITE_INLINE Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
-NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
-NEURITE_INLINE U32 bits(F32 a) { return {_mm512_castps_si512(a.v)}; }
-NEURITE_INLINE F32 from_bits(U32 a) { return {_mm512_castsi512_ps(a.v)}; }
-NEURITE_INLINE F32 to_float(U32 a) { return {_mm512_maskz_cvtepi32_ps(0xFFFF, a.v)}; }
-NEURITE_INLINE U32 to_int(F32 a) { return {_mm512_maskz_cvtps_epi32(0xFFFF, a.v)}; }
-NEURITE_INLINE F32 scale2(F32 a, F32 n) { return {_mm512_maskz_scalef_ps(0xFFFF, a.v, n.v)}; }
+NEURITE_INLINE F32 operator+(F32 a, F32 b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+NEURITE_INLINE F32 operator-(F32 a, F32 b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+NEURITE_INLINE F32 operator*(F32 a, F32 b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+NEURITE_INLINE F32 operator/(F32 a, F32 b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+NEURITE_INLINE F32 min(F32 a, F32 b) {
+  return {_mm512_maskz_min_ps(0xFFFF, a.v, b.v)};
+}
+NEURITE_INLINE F32 max(F32 a, F32 b) {
+  return {_mm512_maskz_max_ps(0xFFFF, a.v, b.v)};
+}
+NEURITE_INLINE F32 sqrt(F32 a) {
+  return {_mm512_maskz_sqrt_ps(0xFFFF, a.v)};
+}
+NEURITE_INLINE F32 round(F32 a) {
+  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 8)};
+}
+NEURITE_INLINE F32 floor(F32 a) {
+  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 9)};
+}
+NEURITE_INLINE F32 ceil(F32 a) {
+  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 10)};
+}
+NEURITE_INLINE F32 trunc(F32 a) {
+  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 11)};
+}
+NEURITE_INLINE Mask eq(F32 a, F32 b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)};
+}
+NEURITE_INLINE Mask lt(F32 a, F32 b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
+}
+NEURITE_INLINE Mask le(F32 a, F32 b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)};
+}
+NEURITE_INLINE Mask is_nan(F32 a) {
+  return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)};
+}
+NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) {
+  return {_mm512_mask_blend_ps(m.m, b.v, a.v)};
+}
+NEURITE_INLINE U32 bits(F32 a) {
+  return {_mm512_castps_si512(a.v)};
+}
+NEURITE_INLINE F32 from_bits(U32 a) {
+  return {_mm512_castsi512_ps(a.v)};
+}
+NEURITE_INLINE F32 to_float(U32 a) {
+  return {_mm512_maskz_cvtepi32_ps(0xFFFF, a.v)};
+}
+NEURITE_INLINE U32 to_int(F32 a) {
+  return {_mm512_maskz_cvtps_epi32(0xFFFF, a.v)};
+}
+NEURITE_INLINE F32 scale2(F32 a, F32 n) {
+  return {_mm512_maskz_scalef_ps(0xFFFF, a.v, n.v)};
+}
 
 template <int W>
 NEURITE_INLINE F32 shift_down(F32 a) {
@@ -114,8 +189,9 @@ NEURITE_INLINE void store_interleaved4(float* p, const F32* x) {
   const __m512d b = _mm512_castps_pd(_mm512_maskz_unpacklo_ps(0xFFFF, x[2].v, x[3].v));
   const __m512d c = _mm512_castps_pd(_mm512_maskz_unpackhi_ps(0xFFFF, x[0].v, x[1].v));
   const __m512d d = _mm512_castps_pd(_mm512_maskz_unpackhi_ps(0xFFFF, x[2].v, x[3].v));
-  const __m512 q[4] = {_mm512_castpd_ps(_mm512_maskz_unpacklo_pd(0xFF, a, b)), _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(0xFF, a, b)),
-                       _mm512_castpd_ps(_mm512_maskz_unpacklo_pd(0xFF, c, d)), _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(0xFF, c, d))};
+  const __m512 q[4] = {
+      _mm512_castpd_ps(_mm512_maskz_unpacklo_pd(0xFF, a, b)), _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(0xFF, a, b)),
+      _mm512_castpd_ps(_mm512_maskz_unpacklo_pd(0xFF, c, d)), _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(0xFF, c, d))};
   NEURITE_UNROLL
   for (int t = 0; t < 4; ++t) {
     _mm_storeu_ps(p + 4 * t, _mm512_maskz_extractf32x4_ps(0xF, q[t], 0));

@@ -1,8 +1,8 @@
 // float math in the vocabulary of the instruction set that includes it.
 // Each is a minimax fit (relative error, fitted for these intervals) after an exact or two-part range reduction:
-// maximum error 1 to 3 ulp over all inputs (test/native/math_test.cc states and checks each bound), right at +-0, infinity
-// and NaN. A result that is denormal may become 0. Source of the reductions: Muller et al., Handbook of Floating-Point
-// Arithmetic, ch. 11; Payne and Hanek 1983 for huge angles.
+// maximum error 1 to 3 ulp over all inputs (test/native/math_test.cc states and checks each bound), right at +-0,
+// infinity and NaN. A result that is denormal may become 0. Source of the reductions: Muller et al., Handbook of
+// Floating-Point Arithmetic, ch. 11; Payne and Hanek 1983 for huge angles.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -12,9 +12,15 @@ inline constexpr float kNaN = __builtin_nanf("");
 // ln 2 in two parts; the first has 15 bits, so n * kLn2High is exact for every exponent n.
 inline constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f, kLog2E = 1.44269504f;
 
-NEURITE_INLINE F32 num(float x) { return F32::set(x); }
-NEURITE_INLINE F32 abs(F32 x) { return from_bits(bits(x) & U32::set(0x7FFFFFFFu)); }
-NEURITE_INLINE F32 neg(F32 x) { return from_bits(bits(x) ^ U32::set(0x80000000u)); }
+NEURITE_INLINE F32 num(float x) {
+  return F32::set(x);
+}
+NEURITE_INLINE F32 abs(F32 x) {
+  return from_bits(bits(x) & U32::set(0x7FFFFFFFu));
+}
+NEURITE_INLINE F32 neg(F32 x) {
+  return from_bits(bits(x) ^ U32::set(0x80000000u));
+}
 NEURITE_INLINE F32 copysign(F32 magnitude, F32 sign) {
   return from_bits((bits(magnitude) & U32::set(0x7FFFFFFFu)) | (bits(sign) & U32::set(0x80000000u)));
 }
@@ -90,14 +96,18 @@ NEURITE_INLINE F32 tanh(F32 x) {
   return select(lt(abs(x), num(0x1p-30f)), x, copysign(e / (e + num(2.0f)), x));
 }
 
-NEURITE_INLINE F32 sigmoid(F32 x) { return num(1.0f) / (num(1.0f) + exp(neg(x))); }
+NEURITE_INLINE F32 sigmoid(F32 x) {
+  return num(1.0f) / (num(1.0f) + exp(neg(x)));
+}
 
-NEURITE_INLINE F32 softplus(F32 x) { return max(num(0.0f), x) + log1p(exp(neg(abs(x)))); }
+NEURITE_INLINE F32 softplus(F32 x) {
+  return max(num(0.0f), x) + log1p(exp(neg(abs(x))));
+}
 
 NEURITE_INLINE F32 erf(F32 x) {
   static constexpr float small[] = {0.12837917f,   -0.37612632f,    0.1128369f,    -0.026859093f,
                                     0.0052002766f, -0.00081341603f, 0.00008334099f};
-  static constexpr float large[] = {1.1286485f,   0.6351513f,     0.10623689f,   -0.023762075f,
+  static constexpr float large[] = {1.1286485f,   0.6351513f,     0.10623689f,    -0.023762075f,
                                     0.003642465f, -0.0003228054f, 0.000011231466f};  // -log(erfc(t)) / t
   const F32 t = min(num(4.0f), abs(x));
   const F32 inner = fma(x, polynomial(x * x, small), x);
@@ -105,7 +115,8 @@ NEURITE_INLINE F32 erf(F32 x) {
   return select(lt(t, num(0.925f)), inner, outer);
 }
 
-// |r| <= pi/4 and the quadrant of an angle too large for the three-part reduction: 96 bits of 2/pi are enough for a float.
+// |r| <= pi/4 and the quadrant of an angle too large for the three-part reduction: 96 bits of 2/pi are enough for a
+// float.
 NEURITE_NOINLINE static float reduce_large_angle(float x, uint32_t& quadrant) noexcept {
   static constexpr uint32_t two_over_pi[] = {0,           0xA2F9836Eu, 0x4E441529u, 0xFC2757D1u, 0xF534DDC0u,
                                              0xDB629599u, 0x3C439041u, 0xFE5163ABu, 0xDEBBC561u};
@@ -169,7 +180,9 @@ NEURITE_INLINE F32 cos_reduced(F32 r) {
   return fma(z * z, polynomial(z, c), fma(num(-0.5f), z, num(1.0f)));
 }
 
-NEURITE_INLINE F32 flip_sign(F32 x, U32 bit) { return from_bits(bits(x) ^ (shl<30>(bit) & U32::set(0x80000000u))); }
+NEURITE_INLINE F32 flip_sign(F32 x, U32 bit) {
+  return from_bits(bits(x) ^ (shl<30>(bit) & U32::set(0x80000000u)));
+}
 
 NEURITE_INLINE F32 sin(F32 x) {
   U32 q;

@@ -1,7 +1,8 @@
 import { isFloat } from '../dtype.js';
 import { GradError } from '../errors.js';
-import type { Parameter } from '../graph/state.js';
+import type { Parameter, State } from '../graph/state.js';
 import { Tensor } from '../graph/tensor.js';
+import { graphState } from '../graph/trace.js';
 import { alias, full, zerosLike } from '../ops/index.js';
 import { sameShape } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
@@ -148,6 +149,7 @@ function gradientOfArguments(
 
 function gradientOfModel(model: Differentiable, fn: () => LossResult): [LossResult, Gradients] {
   const cells = [...model.trainableCells()];
+  separateCells(cells.map(([, cell]) => cell));
   // Read before recording: the nodes that the function will get are the sources, whatever computes them.
   const sources = cells.map(([path, cell]): Source => ({ tensor: cell.read(), name: `"${path}"` }));
   const { result, tape } = record(fn);
@@ -161,11 +163,28 @@ function gradientOfModel(model: Differentiable, fn: () => LossResult): [LossResu
   return [result, Object.freeze(byPath)];
 }
 
+/**
+ * Cells written with one tensor (a shared initial value, an average that starts as a copy) read as one node until the write
+ * has run. Gives the others a node of their own, so that each trainable cell is a source by itself.
+ */
+function separateCells(cells: readonly Parameter[]): void {
+  const owner = new Map<Tensor, State>();
+  for (const cell of cells) {
+    if (owner.has(cell.read())) cell.assign(alias(cell.read()));
+    owner.set(cell.read(), cell);
+  }
+  for (const [cell, value] of [...(graphState.trace?.writes ?? graphState.pending)]) {
+    if ((owner.get(value) ?? cell) !== cell) cell.assign(alias(value));
+  }
+}
+
 /** An argument as a source of its own, so that captures of the same tensor stay constants. */
 function argumentSource(caller: string, x: unknown, name: string): Source {
   if (!(x instanceof Tensor)) {
     const hint = typeof x === 'number' ? `tensor(${x})` : 'a Tensor (cell.read() for a State)';
-    throw new GradError(`${caller}: ${name} is ${x === null ? 'null' : typeof x}, expected a float tensor; pass ${hint}`);
+    throw new GradError(
+      `${caller}: ${name} is ${x === null ? 'null' : typeof x}, expected a float tensor; pass ${hint}`,
+    );
   }
   if (!isFloat(x.dtype)) {
     throw new GradError(`${caller}: ${name} has dtype ${x.dtype}, expected float32 or float64; add .cast('float32')`);
@@ -188,7 +207,9 @@ function seeded(caller: string, result: LossResult): [Tensor, Tensor] {
     throw new GradError(`${caller}: the function returned ${typeof loss}, expected a scalar tensor or [loss, aux]`);
   }
   if (loss.shape.length !== 0) {
-    throw new GradError(`${caller}: the loss has shape [${loss.shape}], expected a scalar; reduce it, e.g. loss.mean()`);
+    throw new GradError(
+      `${caller}: the loss has shape [${loss.shape}], expected a scalar; reduce it, e.g. loss.mean()`,
+    );
   }
   if (!isFloat(loss.dtype)) {
     throw new GradError(`${caller}: the loss has dtype ${loss.dtype}, expected float32 or float64`);

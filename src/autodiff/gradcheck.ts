@@ -59,7 +59,12 @@ function gradientsOf(fn: Checked, inputs: readonly Tensor[], cotangents: readonl
   const given = inputs.map((x) => (isFloat(x.dtype) ? alias(x) : x));
   const sources = given.flatMap((tensor, i) => (isFloat(tensor.dtype) ? [{ tensor, name: `input ${i}` }] : []));
   const { result, tape } = record(() => outputsOf(fn, given).filter((y) => isFloat(y.dtype)));
-  const grads = pullBack('gradcheck', tape, result.map((y, i): [Tensor, Tensor] => [y, cotangents[i]]), sources);
+  const grads = pullBack(
+    'gradcheck',
+    tape,
+    result.map((y, i): [Tensor, Tensor] => [y, cotangents[i]]),
+    sources,
+  );
   return grads.map((g, i) => g ?? zerosLike(sources[i].tensor));
 }
 

@@ -113,7 +113,9 @@ function unbroadcast(op: string, g: Tensor, x: Tensor): Tensor {
   const lead = g.shape.length - x.shape.length;
   const fits = lead >= 0 && x.shape.every((d, i) => d === 1 || d === g.shape[lead + i]);
   if (!fits || g.dtype !== x.dtype) {
-    throw new Error(`internal: gradient rule of ${op} gave ${g.dtype} [${g.shape}] for an input of ${x.dtype} [${x.shape}]`);
+    throw new Error(
+      `internal: gradient rule of ${op} gave ${g.dtype} [${g.shape}] for an input of ${x.dtype} [${x.shape}]`,
+    );
   }
   const axis = g.shape.flatMap((d, i) => (i < lead || (x.shape[i - lead] === 1 && d !== 1) ? [i] : []));
   return reshape(sum(g, { axis, keepDims: true }), x.shape);

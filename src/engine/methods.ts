@@ -4,6 +4,7 @@ import { stateOp } from '../graph/leaves.js';
 import type { State } from '../graph/state.js';
 import { Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
+import { alias } from '../ops/index.js';
 import type { HostStorage } from '../runtime/storage.js';
 import { sizeOf } from '../shape.js';
 import { stale } from './collect.js';
@@ -27,8 +28,11 @@ declare module '../graph/tensor.js' {
 
 Object.assign(Tensor.prototype, {
   async data(this: Tensor): Promise<HostArray> {
-    const storage = storageFor(this, false);
-    await ready(storage);
+    let storage = storageFor(this, false);
+    // A cell is overwritten by runs queued after this call: its value now is copied now, or by a run in the queue.
+    if (this.op === stateOp && storage.run !== null) storage = storageFor(alias(this), false);
+    if (storage.run !== null) await ready(storage);
+    if (storage.error !== null) throw storage.error;
     return copyOut(storage, this.dtype);
   },
   dataSync(this: Tensor): HostArray {

@@ -3,7 +3,7 @@ import { type DType, type HostArray, hostView, itemSize } from '../dtype.js';
 import { FormatError, OptionError } from '../errors.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { readFully, withFile, writeFileAtomic } from './files.js';
-import { HeaderScanner } from './jsonHeader.js';
+import { HeaderScanner } from './json-header.js';
 
 /** One tensor of a file: row-major values in a typed array of its dtype (bool: bytes 0 and 1). */
 export interface TensorData {
@@ -127,11 +127,16 @@ function headerLength(prefix: Uint8Array, size: number, label: string): number {
   if (prefix.length < 8) failAt(label, 0, `file has ${size} bytes, expected at least the 8 of the header length`);
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER)) failAt(label, 0, `header length ${length} is above ${MAX_HEADER}`);
-  if (length > BigInt(size - 8)) failAt(label, 0, `header length ${length} is beyond the end of a file of ${size} bytes`);
+  if (length > BigInt(size - 8))
+    failAt(label, 0, `header length ${length} is beyond the end of a file of ${size} bytes`);
   return Number(length);
 }
 
-function parseHeader(header: Uint8Array, size: number, label: string): { entries: Entry[]; metadata: Record<string, string> } {
+function parseHeader(
+  header: Uint8Array,
+  size: number,
+  label: string,
+): { entries: Entry[]; metadata: Record<string, string> } {
   const fail = (offset: number, message: string): never => failAt(label, 8 + offset, message);
   if (header[0] !== 0x7b) fail(0, "header does not start with '{'");
   const scan = new HeaderScanner(header, fail);
@@ -152,7 +157,10 @@ function parseHeader(header: Uint8Array, size: number, label: string): { entries
   for (const e of entries) {
     if (e.begin !== covered) {
       const how = e.begin < covered ? 'overlaps the tensor before it' : 'leaves a hole before it';
-      fail(e.at, `tensor "${e.name}" starts at data offset ${e.begin - dataStart}, expected ${covered - dataStart}: it ${how}`);
+      fail(
+        e.at,
+        `tensor "${e.name}" starts at data offset ${e.begin - dataStart}, expected ${covered - dataStart}: it ${how}`,
+      );
     }
     covered = e.end;
   }
@@ -177,7 +185,10 @@ function readEntry(
       const given = scan.string(`dtype of ${what}`);
       dtype = FILE_DTYPES.get(given);
       if (dtype === undefined) {
-        fail(keyAt, `${what} has dtype ${given}; expected one of ${[...FILE_DTYPES.keys()].join(', ')}; convert it before saving`);
+        fail(
+          keyAt,
+          `${what} has dtype ${given}; expected one of ${[...FILE_DTYPES.keys()].join(', ')}; convert it before saving`,
+        );
       }
     } else if (key === 'shape') shape = scan.wholeNumbers(`shape of ${what}`);
     else if (key === 'data_offsets') range = scan.wholeNumbers(`data_offsets of ${what}`);
@@ -187,15 +198,20 @@ function readEntry(
     return fail(at, `${what} needs dtype, shape and data_offsets`);
   }
   const [begin, end] = range;
-  if (range.length !== 2 || begin > end) fail(at, `${what} has data_offsets [${range.join(', ')}], expected [begin, end]`);
+  if (range.length !== 2 || begin > end)
+    fail(at, `${what} has data_offsets [${range.join(', ')}], expected [begin, end]`);
   if (end > dataSize) fail(at, `${what} ends at data offset ${end}, but the file has ${dataSize} bytes of data`);
   let bytes = itemSize(dtype);
   for (const d of shape) {
     bytes *= d;
-    if (bytes > Number.MAX_SAFE_INTEGER) fail(at, `${what} of shape [${shape.join(', ')}] has more than 2^53 - 1 bytes`);
+    if (bytes > Number.MAX_SAFE_INTEGER)
+      fail(at, `${what} of shape [${shape.join(', ')}] has more than 2^53 - 1 bytes`);
   }
   if (bytes !== end - begin) {
-    fail(at, `${what} of shape [${shape.join(', ')}] and ${dtype} needs ${bytes} bytes, but data_offsets give ${end - begin}`);
+    fail(
+      at,
+      `${what} of shape [${shape.join(', ')}] and ${dtype} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
+    );
   }
   if (bytes > bufferConstants.MAX_LENGTH) fail(at, `${what} of ${bytes} bytes is larger than an array can be`);
   return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end, at };
@@ -205,7 +221,8 @@ function tensorOf(entry: Entry, buffer: ArrayBuffer, label: string): TensorData 
   const data = hostView(entry.dtype, buffer, 0, buffer.byteLength / itemSize(entry.dtype));
   if (entry.dtype === 'bool') {
     const bad = (data as Uint8Array).findIndex((v) => v > 1);
-    if (bad >= 0) failAt(label, entry.begin + bad, `tensor "${entry.name}" is BOOL but holds ${data[bad]}, expected 0 or 1`);
+    if (bad >= 0)
+      failAt(label, entry.begin + bad, `tensor "${entry.name}" is BOOL but holds ${data[bad]}, expected 0 or 1`);
   }
   return { dtype: entry.dtype, shape: entry.shape, data };
 }
@@ -215,7 +232,9 @@ function layOut(
   tensors: ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array[] {
-  const list = [...(tensors instanceof Map ? tensors : Object.entries(tensors as Readonly<Record<string, TensorData>>))];
+  const list = [
+    ...(tensors instanceof Map ? tensors : Object.entries(tensors as Readonly<Record<string, TensorData>>)),
+  ];
   for (const [name, t] of list) checkTensor(name, t);
   const rank = (t: TensorData) => DTYPE_ORDER.indexOf(t.dtype);
   list.sort(([a, x], [b, y]) => rank(x) - rank(y) || (a < b ? -1 : 1));
@@ -223,7 +242,8 @@ function layOut(
   const meta = Object.entries(metadata);
   if (meta.length > 0) {
     for (const [k, v] of meta) {
-      if (typeof v !== 'string') throw new OptionError(`writeSafetensors: metadata "${k}" is ${typeof v}, expected a string`);
+      if (typeof v !== 'string')
+        throw new OptionError(`writeSafetensors: metadata "${k}" is ${typeof v}, expected a string`);
     }
     fields.push(`"__metadata__":{${meta.map(([k, v]) => `${quote(k)}:${quote(v)}`).join()}}`);
   }
@@ -246,7 +266,8 @@ function layOut(
 
 function checkTensor(name: string, t: TensorData): void {
   if (name === '__metadata__') throw new OptionError('writeSafetensors: a tensor cannot be named "__metadata__"');
-  if (!DTYPE_NAMES.has(t.dtype)) throw new OptionError(`writeSafetensors: tensor "${name}" has unknown dtype ${t.dtype}`);
+  if (!DTYPE_NAMES.has(t.dtype))
+    throw new OptionError(`writeSafetensors: tensor "${name}" has unknown dtype ${t.dtype}`);
   const expected = hostView(t.dtype, new ArrayBuffer(0), 0, 0).constructor;
   if (t.data.constructor !== expected) {
     throw new OptionError(
@@ -254,11 +275,14 @@ function checkTensor(name: string, t: TensorData): void {
     );
   }
   if (t.data.length !== sizeOf(t.shape) || !t.shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
-    throw new OptionError(`writeSafetensors: tensor "${name}" has ${t.data.length} values, expected shape [${t.shape.join(', ')}]`);
+    throw new OptionError(
+      `writeSafetensors: tensor "${name}" has ${t.data.length} values, expected shape [${t.shape.join(', ')}]`,
+    );
   }
 }
 
 function quote(text: string): string {
-  if (/\p{Surrogate}/u.test(text)) throw new OptionError(`writeSafetensors: ${JSON.stringify(text)} is not valid Unicode`);
+  if (/\p{Surrogate}/u.test(text))
+    throw new OptionError(`writeSafetensors: ${JSON.stringify(text)} is not valid Unicode`);
   return JSON.stringify(text);
 }

@@ -1,5 +1,5 @@
-export { type BinaryCrossEntropyOptions, binaryCrossEntropy } from './binaryCrossEntropy.js';
-export { checkLabels, crossEntropy } from './crossEntropy.js';
+export { type BinaryCrossEntropyOptions, binaryCrossEntropy } from './binary-cross-entropy.js';
+export { checkLabels, crossEntropy } from './cross-entropy.js';
 export { mse } from './mse.js';
 export { type Loss, type LossName, lossByName } from './names.js';
 export type { LossOptions, Reduction } from './reduction.js';

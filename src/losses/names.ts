@@ -1,6 +1,6 @@
 import { didYouMean, OptionError, type Tensor } from '../core.js';
-import { binaryCrossEntropy } from './binaryCrossEntropy.js';
-import { crossEntropy } from './crossEntropy.js';
+import { binaryCrossEntropy } from './binary-cross-entropy.js';
+import { crossEntropy } from './cross-entropy.js';
 import { mse } from './mse.js';
 
 /** Loss of a batch of outputs against its targets. */
@@ -19,5 +19,7 @@ const LOSSES: Readonly<Record<LossName, Loss>> = { mse, crossEntropy, binaryCros
 export function lossByName(name: LossName): Loss {
   if (Object.hasOwn(LOSSES, name)) return LOSSES[name];
   const known = Object.keys(LOSSES);
-  throw new OptionError(`loss: no loss is called "${String(name)}"; known: ${known.join(', ')}.${didYouMean(String(name), known)}`);
+  throw new OptionError(
+    `loss: no loss is called "${String(name)}"; known: ${known.join(', ')}.${didYouMean(String(name), known)}`,
+  );
 }

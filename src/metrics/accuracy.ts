@@ -56,7 +56,8 @@ export function accuracy({ threshold = 0, name = 'accuracy' }: { threshold?: num
  * @example metrics.topKAccuracy(5);
  */
 export function topKAccuracy(k: number, { name = `top${k}Accuracy` }: { name?: string } = {}): Metric {
-  if (!Number.isInteger(k) || k < 1) throw new OptionError(`topKAccuracy: k is ${String(k)}, expected a whole number >= 1`);
+  if (!Number.isInteger(k) || k < 1)
+    throw new OptionError(`topKAccuracy: k is ${String(k)}, expected a whole number >= 1`);
   return {
     name,
     init: 0,

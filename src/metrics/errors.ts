@@ -24,7 +24,9 @@ function errorMetric(name: string, of: (difference: Tensor) => Tensor, finish: (
     init: 0,
     batch: (outputs, labels) => {
       if (!sameShape(outputs.shape, labels.shape)) {
-        throw new ShapeError(`${name}: got outputs [${outputs.shape}] and targets [${labels.shape}], expected equal shapes`);
+        throw new ShapeError(
+          `${name}: got outputs [${outputs.shape}] and targets [${labels.shape}], expected equal shapes`,
+        );
       }
       return perExample(of(sub(outputs, labels)), outputs.shape);
     },

@@ -1,4 +1,13 @@
-import { type DType, full, normal as normalOp, OptionError, type Shape, type Tensor, uniform as uniformOp, zeros as zerosOp } from '../core.js';
+import {
+  type DType,
+  full,
+  normal as normalOp,
+  OptionError,
+  type Shape,
+  type Tensor,
+  uniform as uniformOp,
+  zeros as zerosOp,
+} from '../core.js';
 
 /** What an initialiser may need to know about the layer. */
 export interface InitContext {
@@ -48,7 +57,8 @@ export function xavierUniform({ gain = 1 }: { gain?: number } = {}): Initializer
 
 /** N(0, σ²), σ = gain·√(2 / (fanIn + fanOut)). @see {@link xavierUniform} */
 export function xavierNormal({ gain = 1 }: { gain?: number } = {}): Initializer {
-  return (shape, { fanIn, fanOut, dtype }) => normalOp(shape, { mean: 0, std: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
+  return (shape, { fanIn, fanOut, dtype }) =>
+    normalOp(shape, { mean: 0, std: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
 }
 
 /** `negativeSlope` of the leaky ReLU that follows (0 for ReLU); `mode` chooses which variance is kept. */

@@ -59,7 +59,9 @@ export class Linear extends Module {
     if (x.shape.at(-1) !== this.inFeatures) {
       const fits = x.shape.length > 1 && sizeOf(x.shape.slice(1)) === this.inFeatures;
       const hint = fits ? '; add new nn.Flatten() before it' : '';
-      throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected last dimension ${this.inFeatures}${hint}`);
+      throw new ShapeError(
+        `${this.label}: got ${showShape(x.shape)}, expected last dimension ${this.inFeatures}${hint}`,
+      );
     }
     return linear(x, this.weight.read(), this.bias?.read());
   }

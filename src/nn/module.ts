@@ -180,7 +180,8 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   loadStateDict(dict: Readonly<Record<string, Tensor>>, options: LoadOptions = {}): LoadReport {
     const action = `${this.label}.loadStateDict`;
     for (const [path, value] of Object.entries(dict)) {
-      if (!(value instanceof Tensor)) throw new OptionError(`${action}: "${path}" is not a tensor; wrap it in tensor(…)`);
+      if (!(value instanceof Tensor))
+        throw new OptionError(`${action}: "${path}" is not a tensor; wrap it in tensor(…)`);
     }
     return loadInto(action, this.#tree().cells, new Map(Object.entries(dict)), options, (t) => t);
   }
@@ -212,7 +213,9 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
     const { tensors, metadata } = await readSafetensors(file);
     if (metadata['format'] === FORMAT && metadata['version'] !== FORMAT_VERSION) {
       const got = JSON.stringify(metadata['version'] ?? null);
-      throw new FormatError(`load "${file}": got version ${got}, expected "${FORMAT_VERSION}"; update neurite to read it`);
+      throw new FormatError(
+        `load "${file}": got version ${got}, expected "${FORMAT_VERSION}"; update neurite to read it`,
+      );
     }
     const toTensor = ({ data, shape, dtype }: TensorData) => tensor(data, { shape, dtype });
     const report = loadInto(`${this.label}.load "${file}"`, this.#tree().cells, tensors, options, toTensor);

@@ -1,4 +1,13 @@
-import { type DType, Parameter, randomState, restoreRandomState, type Shape, type State, Tensor, zeros } from '../core.js';
+import {
+  type DType,
+  Parameter,
+  randomState,
+  restoreRandomState,
+  type Shape,
+  type State,
+  Tensor,
+  zeros,
+} from '../core.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
 import type { AnyModule, Module } from './module.js';
@@ -44,12 +53,16 @@ export function summarize(
     const held = own.get(m) ?? [];
     const count = held.reduce((n, p) => n + sizeOf(p.shape), 0);
     const note = held.length > 0 && held.every((p) => !p.requiresGrad) ? ' (frozen)' : '';
-    const row = [path === '' ? '(model)' : path, String(m)];
+    const row = [path === '' ? '(model)' : path, `${String(m)}${note}`];
     if (shapes !== null) row.push(shapes.get(m) ?? '(not called)');
-    return [...row, `${show(count)}${note}`];
+    return [...row, show(count)];
   });
   const header = ['path', 'layer', ...(shapes === null ? [] : ['output shape']), 'parameters'];
-  const totals = [`total parameters: ${show(trainable + frozen)}`, `trainable: ${show(trainable)}`, `frozen: ${show(frozen)}`];
+  const totals = [
+    `total parameters: ${show(trainable + frozen)}`,
+    `trainable: ${show(trainable)}`,
+    `frozen: ${show(frozen)}`,
+  ];
   if (buffers > 0) totals.push(`buffers: ${show(buffers)}`);
   return `${table([header, ...rows])}\n${totals.join(', ')}`;
 }
@@ -90,7 +103,8 @@ function show(n: number): string {
 function table(rows: readonly (readonly string[])[]): string {
   const last = rows[0].length - 1;
   const widths = rows[0].map((_, c) => Math.max(...rows.map((r) => r[c].length)));
-  const line = (r: readonly string[]) => r.map((s, c) => (c === last ? s.padStart(widths[c]) : s.padEnd(widths[c]))).join('  ');
+  const line = (r: readonly string[]) =>
+    r.map((s, c) => (c === last ? s.padStart(widths[c]) : s.padEnd(widths[c]))).join('  ');
   const rule = '-'.repeat(widths.reduce((n, w) => n + w, 2 * last));
   return [line(rows[0]), rule, ...rows.slice(1).map(line), rule].join('\n');
 }

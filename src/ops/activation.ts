@@ -9,17 +9,32 @@ import { type Operand, operandOf, toTensor } from './operand.js';
  * it can apply going backward. The derivatives are ops with rules of their own, so gradients of any order exist.
  */
 export const activationOps = {
-  relu: defineUnary('relu', 'RELU', (x) => (x > 0 || Number.isNaN(x) ? x : 0), (g, _, y) => reluGrad(g, y), {
-    accepts: 'number',
-    activation: 'RELU',
-  }),
+  relu: defineUnary(
+    'relu',
+    'RELU',
+    (x) => (x > 0 || Number.isNaN(x) ? x : 0),
+    (g, _, y) => reluGrad(g, y),
+    {
+      accepts: 'number',
+      activation: 'RELU',
+    },
+  ),
   tanh: defineUnary('tanh', 'TANH', Math.tanh, (g, _, y) => tanhGrad(g, y), { activation: 'TANH' }),
-  sigmoid: defineUnary('sigmoid', 'SIGMOID', sigmoidReference, (g, _, y) => sigmoidGrad(g, y), { activation: 'SIGMOID' }),
-
-  reluGrad: defineBinary('reluGrad', 'RELU_GRAD', (g, y) => (y > 0 ? g : 0), (gg, _, y) => reluGrad(gg, y), null, {
-    accepts: 'number',
-    activationGrad: 'RELU',
+  sigmoid: defineUnary('sigmoid', 'SIGMOID', sigmoidReference, (g, _, y) => sigmoidGrad(g, y), {
+    activation: 'SIGMOID',
   }),
+
+  reluGrad: defineBinary(
+    'reluGrad',
+    'RELU_GRAD',
+    (g, y) => (y > 0 ? g : 0),
+    (gg, _, y) => reluGrad(gg, y),
+    null,
+    {
+      accepts: 'number',
+      activationGrad: 'RELU',
+    },
+  ),
   tanhGrad: defineBinary(
     'tanhGrad',
     'TANH_GRAD',

@@ -1,5 +1,5 @@
-import { build, type Tensor } from '../graph/tensor.js';
 import { DTypeError } from '../errors.js';
+import { build, type Tensor } from '../graph/tensor.js';
 import { broadcastShapes } from '../shape.js';
 import { defineBinary, defineElementwise, defineUnary } from './define.js';
 import { type Operand, operandPair, toTensor } from './operand.js';
@@ -150,6 +150,7 @@ export function logicalNot(x: Operand): Tensor {
  * @throws DTypeError for integers and bool, which are always finite
  * @example isFinite(tensor([1, Infinity, NaN])); // [true, false, false]
  */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: NumPy's name
 export function isFinite(x: Operand): Tensor {
   return build(compareOps.isFinite, [toTensor(x, undefined, 'isFinite')]);
 }
@@ -161,6 +162,7 @@ export function isFinite(x: Operand): Tensor {
  * @throws DTypeError for integers and bool, which are never NaN
  * @example isNaN(tensor([1, Infinity, NaN])); // [false, false, true]
  */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: NumPy's name
 export function isNaN(x: Operand): Tensor {
   return build(compareOps.isNaN, [toTensor(x, undefined, 'isNaN')]);
 }

@@ -82,7 +82,9 @@ export function arange(first: number, second?: number, step = 1, options: Create
   const [start, stop] = second === undefined ? [0, first] : [first, second];
   const n = Math.max(0, Math.ceil((stop - start) / step));
   if (!Number.isFinite(n) || !Number.isFinite(start) || !Number.isFinite(step)) {
-    throw new OptionError(`arange: got start ${start}, stop ${stop}, step ${step}, expected finite numbers and a step other than 0`);
+    throw new OptionError(
+      `arange: got start ${start}, stop ${stop}, step ${step}, expected finite numbers and a step other than 0`,
+    );
   }
   const whole = Number.isInteger(start) && Number.isInteger(step) && Number.isInteger(stop);
   const dtype = options.dtype ?? (whole ? 'int32' : 'float32');
@@ -102,7 +104,12 @@ function ramp(n: number, start: number, step: number): Tensor {
  * @throws OptionError for an illegal count or bound
  * @example linspace(0, 1, 5); // [0, 0.25, 0.5, 0.75, 1]
  */
-export function linspace(start: number, stop: number, count: number, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+export function linspace(
+  start: number,
+  stop: number,
+  count: number,
+  { dtype = 'float32' }: CreateOptions = {},
+): Tensor {
   if (!Number.isInteger(count) || count < 0 || !Number.isFinite(start) || !Number.isFinite(stop)) {
     throw new OptionError(`linspace: got ${start}, ${stop}, ${count}, expected finite bounds and a whole count >= 0`);
   }

@@ -5,7 +5,11 @@ import type { Attrs, Tensor } from '../graph/tensor.js';
 import { broadcastShapes, type Shape, sizeOf, stridesOf } from '../shape.js';
 
 export type VjpRule = NonNullable<OpDef['vjp']>;
-export type ArrayReference = (inputs: readonly RefArray[], attrs: Attrs, outs: readonly Aval[]) => RefArray | RefArray[];
+export type ArrayReference = (
+  inputs: readonly RefArray[],
+  attrs: Attrs,
+  outs: readonly Aval[],
+) => RefArray | RefArray[];
 
 /**
  * Rule of ops whose derivative is zero wherever it exists (`floor`, comparisons, `stopGradient`). Autodiff compares by
@@ -14,7 +18,10 @@ export type ArrayReference = (inputs: readonly RefArray[], attrs: Attrs, outs: r
 export const NO_GRADIENT: VjpRule = () => [];
 
 /** Any op but an elementwise one; its reference works on whole arrays. */
-export function defineOp(name: string, fields: Omit<OpDef, 'name' | 'reference'> & { reference: ArrayReference }): OpDef {
+export function defineOp(
+  name: string,
+  fields: Omit<OpDef, 'name' | 'reference'> & { reference: ArrayReference },
+): OpDef {
   return { name, ...fields };
 }
 
@@ -24,7 +31,8 @@ export type Accepts = 'float' | 'number' | 'any';
 /** Throws unless `dtype` is one that the op computes in. */
 export function checkDType(op: string, dtype: DType, accepts: Accepts): void {
   if (isFloat(dtype) || accepts === 'any') return;
-  if (accepts === 'float') throw new DTypeError(`${op}: got ${dtype}, expected float32 or float64; add .cast('float32')`);
+  if (accepts === 'float')
+    throw new DTypeError(`${op}: got ${dtype}, expected float32 or float64; add .cast('float32')`);
   if (dtype === 'bool') {
     throw new DTypeError(`${op}: got bool, expected a number type; add .cast('int32'), or use logicalAnd / logicalOr`);
   }

@@ -11,16 +11,70 @@ const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 
 /** Records of arithmetic and mathematical functions: micro-operation, float64 reference, gradient of each input. */
 export const elementwiseOps = {
-  add: defineBinary('add', 'ADD', (a, b) => a + b, (g) => g, (g) => g, INTEGER),
-  sub: defineBinary('sub', 'SUB', (a, b) => a - b, (g) => g, (g) => neg(g), INTEGER),
-  mul: defineBinary('mul', 'MUL', (a, b) => a * b, (g, _, b) => mul(g, b), (g, a) => mul(g, a), INTEGER),
-  div: defineBinary('div', 'DIV', (a, b) => a / b, (g, _, b) => div(g, b), (g, _, b, y) => neg(mul(g, div(y, b))), INTEGER),
-  pow: defineBinary('pow', 'POW', power, (g, a, b) => mul(g, powBase(a, b)), (g, a, b, y) => mul(g, powExponent(a, b, y))),
+  add: defineBinary(
+    'add',
+    'ADD',
+    (a, b) => a + b,
+    (g) => g,
+    (g) => g,
+    INTEGER,
+  ),
+  sub: defineBinary(
+    'sub',
+    'SUB',
+    (a, b) => a - b,
+    (g) => g,
+    (g) => neg(g),
+    INTEGER,
+  ),
+  mul: defineBinary(
+    'mul',
+    'MUL',
+    (a, b) => a * b,
+    (g, _, b) => mul(g, b),
+    (g, a) => mul(g, a),
+    INTEGER,
+  ),
+  div: defineBinary(
+    'div',
+    'DIV',
+    (a, b) => a / b,
+    (g, _, b) => div(g, b),
+    (g, _, b, y) => neg(mul(g, div(y, b))),
+    INTEGER,
+  ),
+  pow: defineBinary(
+    'pow',
+    'POW',
+    power,
+    (g, a, b) => mul(g, powBase(a, b)),
+    (g, a, b, y) => mul(g, powExponent(a, b, y)),
+  ),
   // Ties go to the first operand, as in a reduction. Neither side gets a gradient from a NaN.
-  maximum: defineBinary('maximum', 'MAXIMUM', Math.max, (g, a, b) => where(greaterEqual(a, b), g, 0), (g, a, b) => where(less(a, b), g, 0), INTEGER),
-  minimum: defineBinary('minimum', 'MINIMUM', Math.min, (g, a, b) => where(lessEqual(a, b), g, 0), (g, a, b) => where(less(b, a), g, 0), INTEGER),
+  maximum: defineBinary(
+    'maximum',
+    'MAXIMUM',
+    Math.max,
+    (g, a, b) => where(greaterEqual(a, b), g, 0),
+    (g, a, b) => where(less(a, b), g, 0),
+    INTEGER,
+  ),
+  minimum: defineBinary(
+    'minimum',
+    'MINIMUM',
+    Math.min,
+    (g, a, b) => where(lessEqual(a, b), g, 0),
+    (g, a, b) => where(less(b, a), g, 0),
+    INTEGER,
+  ),
 
-  neg: defineUnary('neg', 'NEG', (x) => -x, (g) => neg(g), INTEGER),
+  neg: defineUnary(
+    'neg',
+    'NEG',
+    (x) => -x,
+    (g) => neg(g),
+    INTEGER,
+  ),
   abs: defineUnary('abs', 'ABS', Math.abs, (g, x) => mul(g, sign(x)), INTEGER),
   sign: defineUnary('sign', 'SIGN', Math.sign, null, INTEGER),
   floor: defineUnary('floor', 'FLOOR', Math.floor, null),
@@ -28,8 +82,18 @@ export const elementwiseOps = {
   round: defineUnary('round', 'ROUND', roundHalfEven, null),
   trunc: defineUnary('trunc', 'TRUNC', Math.trunc, null),
   sqrt: defineUnary('sqrt', 'SQRT', Math.sqrt, (g, _, y) => mul(g, div(0.5, y))),
-  rsqrt: defineUnary('rsqrt', 'RSQRT', (x) => 1 / Math.sqrt(x), (g, x, y) => mul(g, mul(-0.5, div(y, x)))),
-  reciprocal: defineUnary('reciprocal', 'RECIPROCAL', (x) => 1 / x, (g, _, y) => neg(mul(g, mul(y, y)))),
+  rsqrt: defineUnary(
+    'rsqrt',
+    'RSQRT',
+    (x) => 1 / Math.sqrt(x),
+    (g, x, y) => mul(g, mul(-0.5, div(y, x))),
+  ),
+  reciprocal: defineUnary(
+    'reciprocal',
+    'RECIPROCAL',
+    (x) => 1 / x,
+    (g, _, y) => neg(mul(g, mul(y, y))),
+  ),
   exp: defineUnary('exp', 'EXP', Math.exp, (g, _, y) => mul(g, y)),
   expm1: defineUnary('expm1', 'EXPM1', Math.expm1, (g, _, y) => mul(g, add(y, 1))),
   log: defineUnary('log', 'LOG', Math.log, (g, x) => div(g, x)),
@@ -38,7 +102,12 @@ export const elementwiseOps = {
   cos: defineUnary('cos', 'COS', Math.cos, (g, x) => neg(mul(g, sin(x)))),
   tan: defineUnary('tan', 'TAN', Math.tan, (g, _, y) => mul(g, add(mul(y, y), 1))),
   erf: defineUnary('erf', 'ERF', erfReference, (g, x) => mul(g, mul(TWO_OVER_SQRT_PI, exp(neg(mul(x, x)))))),
-  softplus: defineUnary('softplus', 'SOFTPLUS', (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), (g, x) => mul(g, sigmoid(x))),
+  softplus: defineUnary(
+    'softplus',
+    'SOFTPLUS',
+    (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+    (g, x) => mul(g, sigmoid(x)),
+  ),
 };
 
 /**

@@ -20,7 +20,7 @@ export const gatherOps = {
     reference: ([table, index], _, [out]) => {
       const row = sizeOf(table.shape.slice(1));
       const data = new Float64Array(sizeOf(out.shape));
-      index.data.forEach((at, i) => data.set(table.data.subarray(at * row, (at + 1) * row), i * row));
+      for (const [i, at] of index.data.entries()) data.set(table.data.subarray(at * row, (at + 1) * row), i * row);
       return { data, shape: out.shape };
     },
     lower: ({ inputs: [table, index] }) => ({ opcode: 'GATHER', params: gatherParams(table.shape, index.shape) }),
@@ -42,7 +42,10 @@ export const gatherOps = {
       });
       return { data, shape: out.shape };
     },
-    lower: ({ inputs: [, index], outs: [out] }) => ({ opcode: 'SCATTER_ADD', params: gatherParams(out.shape, index.shape) }),
+    lower: ({ inputs: [, index], outs: [out] }) => ({
+      opcode: 'SCATTER_ADD',
+      params: gatherParams(out.shape, index.shape),
+    }),
   }),
 };
 
@@ -78,12 +81,15 @@ export function take(table: Operand, index: Operand): Tensor {
  * @example scatterAdd(3, tensor([0, 2, 0], { dtype: 'int32' }), tensor([1, 2, 3])); // [4, 0, 2]
  */
 export function scatterAdd(rows: number, index: Operand, values: Operand): Tensor {
-  if (!Number.isInteger(rows) || rows < 0) throw new OptionError(`scatterAdd: got ${rows} rows, expected a whole number >= 0`);
+  if (!Number.isInteger(rows) || rows < 0)
+    throw new OptionError(`scatterAdd: got ${rows} rows, expected a whole number >= 0`);
   const at = indexOperand('scatterAdd', index);
   const v = toTensor(values, undefined, 'scatterAdd');
   checkDType('scatterAdd', v.dtype, 'number');
   if (!sameShape(v.shape.slice(0, at.shape.length), at.shape)) {
-    throw new ShapeError(`scatterAdd: got index [${at.shape}] and values [${v.shape}], expected values [${at.shape}, ...]`);
+    throw new ShapeError(
+      `scatterAdd: got index [${at.shape}] and values [${v.shape}], expected values [${at.shape}, ...]`,
+    );
   }
   const wide = v.dtype === 'uint8' ? cast(v, 'int32') : v;
   return build(gatherOps.scatterAdd, [wide, at], { rows });

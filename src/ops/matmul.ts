@@ -26,7 +26,10 @@ const reference: ArrayReference = ([a, b], attrs, [out]) => {
   const { m, k, n } = sizes(a.shape, b.shape, attrs);
   const data = new Float64Array(sizeOf(out.shape));
   const batch = out.shape.slice(0, -2);
-  const batchStrides = (shape: Shape) => stridesOf(shape).slice(0, -2).map((s, i) => (shape[i] === 1 ? 0 : s));
+  const batchStrides = (shape: Shape) =>
+    stridesOf(shape)
+      .slice(0, -2)
+      .map((s, i) => (shape[i] === 1 ? 0 : s));
   const [stepA, stepB] = [batchStrides(a.shape), batchStrides(b.shape)];
   const [rowA, colA] = attrs.transA === true ? [1, m] : [k, 1];
   const [rowB, colB] = attrs.transB === true ? [1, k] : [n, 1];
@@ -51,7 +54,10 @@ export const matmulOps = {
       checkDType('matmul', a.dtype, 'float');
       const { m, k, kB, n } = sizes(a.shape, b.shape, attrs);
       if (k !== kB) throw mismatch('matmul', a.shape, b.shape, attrs);
-      return { shape: [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n], dtype: a.dtype };
+      return {
+        shape: [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n],
+        dtype: a.dtype,
+      };
     },
     // With C = op(A) op(B): dA = G op(B)^T and dB = op(A)^T G, themselves transposed when A or B was. Never a copy.
     vjp: ({ g, inputs: [a, b], attrs, needs }) => {
@@ -70,7 +76,12 @@ function gemm(a: Tensor, b: Tensor, transA: boolean, transB: boolean): Tensor {
   return build(matmulOps.matmul, [a, b], { transA, transB });
 }
 
-function mismatch(op: string, a: Shape, b: Shape, { transA, transB }: { transA?: unknown; transB?: unknown }): ShapeError {
+function mismatch(
+  op: string,
+  a: Shape,
+  b: Shape,
+  { transA, transB }: { transA?: unknown; transB?: unknown },
+): ShapeError {
   const name = (shape: Shape, t: unknown) => `[${shape}]${t === true ? ' transposed' : ''}`;
   const { k, kB } = sizes(a, b, { transA, transB });
   return new ShapeError(`${op}: got ${name(a, transA)} and ${name(b, transB)}: inner sizes ${k} and ${kB} differ`);

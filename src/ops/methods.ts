@@ -1,6 +1,6 @@
+import type { DType } from '../dtype.js';
 import { GradError } from '../errors.js';
 import { Tensor } from '../graph/tensor.js';
-import type { DType } from '../dtype.js';
 import type { Shape } from '../shape.js';
 import * as ops from './index.js';
 
@@ -89,84 +89,84 @@ declare module '../graph/tensor.js' {
   }
 }
 
-const METHODS = [
-  'neg',
-  'abs',
-  'sign',
-  'floor',
-  'ceil',
-  'round',
-  'trunc',
-  'sqrt',
-  'rsqrt',
-  'reciprocal',
-  'square',
-  'exp',
-  'expm1',
-  'log',
-  'log1p',
-  'sin',
-  'cos',
-  'tan',
-  'erf',
-  'softplus',
-  'relu',
-  'tanh',
-  'sigmoid',
-  'isFinite',
-  'isNaN',
-  'logicalNot',
-  'stopGradient',
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'pow',
-  'maximum',
-  'minimum',
-  'equal',
-  'notEqual',
-  'less',
-  'lessEqual',
-  'greater',
-  'greaterEqual',
-  'logicalAnd',
-  'logicalOr',
-  'sum',
-  'prod',
-  'max',
-  'min',
-  'mean',
-  'any',
-  'all',
-  'logSumExp',
-  'variance',
-  'std',
-  'norm',
-  'argmax',
-  'argmin',
-  'cast',
-  'clip',
-  'reshape',
-  'flatten',
-  'transpose',
-  'permute',
-  'slice',
-  'flip',
-  'squeeze',
-  'expandDims',
-  'broadcastTo',
-  'split',
-  'pad',
-  'matmul',
-  'dot',
-  'outer',
-  'softmax',
-  'logSoftmax',
-  'take',
-] as const satisfies readonly (keyof OpMethods & keyof typeof ops)[];
-type Missing = Exclude<keyof OpMethods, (typeof METHODS)[number]>;
-true satisfies [Missing] extends [never] ? true : Missing;
+/** A method that is missing here, or whose signature is not that of its function, is a type error. */
+const METHODS: { [K in keyof OpMethods]: (x: Tensor, ...rest: Parameters<OpMethods[K]>) => ReturnType<OpMethods[K]> } =
+  {
+    neg: ops.neg,
+    abs: ops.abs,
+    sign: ops.sign,
+    floor: ops.floor,
+    ceil: ops.ceil,
+    round: ops.round,
+    trunc: ops.trunc,
+    sqrt: ops.sqrt,
+    rsqrt: ops.rsqrt,
+    reciprocal: ops.reciprocal,
+    square: ops.square,
+    exp: ops.exp,
+    expm1: ops.expm1,
+    log: ops.log,
+    log1p: ops.log1p,
+    sin: ops.sin,
+    cos: ops.cos,
+    tan: ops.tan,
+    erf: ops.erf,
+    softplus: ops.softplus,
+    relu: ops.relu,
+    tanh: ops.tanh,
+    sigmoid: ops.sigmoid,
+    isFinite: ops.isFinite,
+    isNaN: ops.isNaN,
+    logicalNot: ops.logicalNot,
+    stopGradient: ops.stopGradient,
+    add: ops.add,
+    sub: ops.sub,
+    mul: ops.mul,
+    div: ops.div,
+    pow: ops.pow,
+    maximum: ops.maximum,
+    minimum: ops.minimum,
+    equal: ops.equal,
+    notEqual: ops.notEqual,
+    less: ops.less,
+    lessEqual: ops.lessEqual,
+    greater: ops.greater,
+    greaterEqual: ops.greaterEqual,
+    logicalAnd: ops.logicalAnd,
+    logicalOr: ops.logicalOr,
+    sum: ops.sum,
+    prod: ops.prod,
+    max: ops.max,
+    min: ops.min,
+    mean: ops.mean,
+    any: ops.any,
+    all: ops.all,
+    logSumExp: ops.logSumExp,
+    variance: ops.variance,
+    std: ops.std,
+    norm: ops.norm,
+    argmax: ops.argmax,
+    argmin: ops.argmin,
+    cast: ops.cast,
+    clip: ops.clip,
+    reshape: ops.reshape,
+    flatten: ops.flatten,
+    transpose: ops.transpose,
+    permute: ops.permute,
+    slice: ops.slice,
+    flip: ops.flip,
+    squeeze: ops.squeeze,
+    expandDims: ops.expandDims,
+    broadcastTo: ops.broadcastTo,
+    split: ops.split,
+    pad: ops.pad,
+    matmul: ops.matmul,
+    dot: ops.dot,
+    outer: ops.outer,
+    softmax: ops.softmax,
+    logSoftmax: ops.logSoftmax,
+    take: ops.take,
+  };
 
 function backward(): never {
   throw new GradError(`backward: tensors carry no .grad; gradients are values. Instead of loss.backward() write
@@ -175,14 +175,13 @@ function backward(): never {
   optimizer.update(model, grads);`);
 }
 
-for (const name of METHODS) {
-  const fn = ops[name] as (x: Tensor, ...rest: unknown[]) => unknown;
-  Object.defineProperty(Tensor.prototype, name, {
-    value(this: Tensor, ...rest: unknown[]) {
-      return fn(this, ...rest);
-    },
-    configurable: true,
-    writable: true,
+function install(name: string, method: (this: Tensor, ...rest: never[]) => unknown): void {
+  Object.defineProperty(Tensor.prototype, name, { value: method, configurable: true, writable: true });
+}
+
+for (const [name, fn] of Object.entries(METHODS)) {
+  install(name, function (this: Tensor, ...rest: never[]) {
+    return (fn as (x: Tensor, ...rest: never[]) => unknown)(this, ...rest);
   });
 }
-Object.defineProperty(Tensor.prototype, 'backward', { value: backward, configurable: true, writable: true });
+install('backward', backward);

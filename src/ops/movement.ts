@@ -47,7 +47,9 @@ export const movementOps = {
       const strides = out.shape.map((d, i) => (i < lead || x.shape[i - lead] !== d ? 0 : x.strides[i - lead]));
       return { ...x, shape: out.shape, strides };
     },
-    reference: coordinateReference((c, _, shape) => shape.map((d, i) => (d === 1 ? 0 : c[c.length - shape.length + i]))),
+    reference: coordinateReference((c, _, shape) =>
+      shape.map((d, i) => (d === 1 ? 0 : c[c.length - shape.length + i])),
+    ),
   }),
   /** Element c of axis a is element start[a] + c * step[a] of the input; steps may be negative. */
   slice: defineOp('slice', {
@@ -99,7 +101,9 @@ export const movementOps = {
       const axis = attrs.axis as number;
       const ends = endsAlong(inputs, axis);
       return inputs.map((x, i) => {
-        const ranges: SliceRange[] = x.shape.map((_, a) => (a === axis ? { start: ends[i] - x.shape[axis], end: ends[i] } : {}));
+        const ranges: SliceRange[] = x.shape.map((_, a) =>
+          a === axis ? { start: ends[i] - x.shape[axis], end: ends[i] } : {},
+        );
         return needs[i] ? slice(g, ranges) : null;
       });
     },
@@ -238,7 +242,9 @@ export function permute(x: Operand, axes: readonly number[]): Tensor {
   const t = toTensor(x, undefined, 'permute');
   const order = axes.map((a) => normalizeAxis('permute', a, t.shape.length));
   if (order.length !== t.shape.length || new Set(order).size !== order.length) {
-    throw new ShapeError(`permute: got axes [${axes}], expected each of the ${t.shape.length} axes of [${t.shape}] once`);
+    throw new ShapeError(
+      `permute: got axes [${axes}], expected each of the ${t.shape.length} axes of [${t.shape}] once`,
+    );
   }
   return order.every((a, i) => a === i) ? t : build(movementOps.permute, [t], { axes: order });
 }
@@ -274,7 +280,8 @@ export interface SliceRange {
  */
 export function slice(x: Operand, ranges: readonly SliceRange[]): Tensor {
   const t = toTensor(x, undefined, 'slice');
-  if (ranges.length > t.shape.length) throw new ShapeError(`slice: got ${ranges.length} ranges for a tensor of shape [${t.shape}]`);
+  if (ranges.length > t.shape.length)
+    throw new ShapeError(`slice: got ${ranges.length} ranges for a tensor of shape [${t.shape}]`);
   const start: number[] = [];
   const step: number[] = [];
   const shape = t.shape.map((size, a) => {
@@ -321,12 +328,19 @@ export function flip(x: Operand, axes?: number | readonly number[]): Tensor {
  */
 export function squeeze(x: Operand, axes?: number | readonly number[]): Tensor {
   const t = toTensor(x, undefined, 'squeeze');
-  if (axes === undefined) return reshape(t, t.shape.filter((d) => d !== 1));
+  if (axes === undefined)
+    return reshape(
+      t,
+      t.shape.filter((d) => d !== 1),
+    );
   const list = normalizeAxes('squeeze', axes, t.shape.length);
   for (const a of list) {
     if (t.shape[a] !== 1) throw new ShapeError(`squeeze: axis ${a} of [${t.shape}] has size ${t.shape[a]}, expected 1`);
   }
-  return reshape(t, t.shape.filter((_, a) => !list.includes(a)));
+  return reshape(
+    t,
+    t.shape.filter((_, a) => !list.includes(a)),
+  );
 }
 
 /**
@@ -403,7 +417,10 @@ export function stack(tensors: readonly Operand[], axis = 0): Tensor {
     }
   }
   const at = normalizeAxis('stack', axis, list[0].shape.length + 1);
-  return concat(list.map((t) => expandDims(t, at)), at);
+  return concat(
+    list.map((t) => expandDims(t, at)),
+    at,
+  );
 }
 
 /**
@@ -418,16 +435,22 @@ export function stack(tensors: readonly Operand[], axis = 0): Tensor {
 export function split(x: Operand, parts: number | readonly number[], axis = 0): Tensor[] {
   const t = toTensor(x, undefined, 'split');
   const at = normalizeAxis('split', axis, t.shape.length);
-  const sizes: readonly number[] = typeof parts === 'number' ? new Array<number>(parts).fill(t.shape[at] / parts) : parts;
+  const sizes: readonly number[] =
+    typeof parts === 'number' ? new Array<number>(parts).fill(t.shape[at] / parts) : parts;
   const legal = sizes.every((s) => Number.isInteger(s) && s >= 0) && sizes.reduce((a, b) => a + b, 0) === t.shape[at];
   if (!legal) {
     const want = typeof parts === 'number' ? `${parts} equal parts` : `sizes [${parts}]`;
-    throw new ShapeError(`split: axis ${at} of [${t.shape}] has size ${t.shape[at]}, which does not split into ${want}`);
+    throw new ShapeError(
+      `split: axis ${at} of [${t.shape}] has size ${t.shape[at]}, which does not split into ${want}`,
+    );
   }
   let end = 0;
   return sizes.map((size) => {
     end += size;
-    return slice(t, t.shape.map((_, a) => (a === at ? { start: end - size, end } : {})));
+    return slice(
+      t,
+      t.shape.map((_, a) => (a === at ? { start: end - size, end } : {})),
+    );
   });
 }
 
@@ -444,7 +467,9 @@ export function pad(x: Operand, widths: readonly (readonly [number, number])[], 
   const t = toTensor(x, undefined, 'pad');
   const legal = widths.every((w) => w.length === 2 && w.every((n) => Number.isInteger(n) && n >= 0));
   if (widths.length > t.shape.length || !legal) {
-    throw new ShapeError(`pad: got ${JSON.stringify(widths)} for [${t.shape}], expected a pair of whole numbers >= 0 per axis`);
+    throw new ShapeError(
+      `pad: got ${JSON.stringify(widths)} for [${t.shape}], expected a pair of whole numbers >= 0 per axis`,
+    );
   }
   const shape = t.shape.map((d, a) => d + (widths[a]?.[0] ?? 0) + (widths[a]?.[1] ?? 0));
   if (sameShape(shape, t.shape)) return t;

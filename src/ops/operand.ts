@@ -1,4 +1,4 @@
-import { type DType, DTYPES, isFloat, promote } from '../dtype.js';
+import { DTYPES, type DType, isFloat, promote } from '../dtype.js';
 import { DTypeError, didYouMean } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
 import type { OpDef } from '../graph/op.js';
@@ -69,7 +69,9 @@ export function cast(x: Operand, dtype: DType): Tensor {
   const t = toTensor(x, undefined, 'cast');
   if (t.dtype === dtype) return t;
   if (!DTYPES.includes(dtype)) {
-    throw new DTypeError(`cast: got '${String(dtype)}', expected ${DTYPES.join(', ')}.${didYouMean(String(dtype), DTYPES)}`);
+    throw new DTypeError(
+      `cast: got '${String(dtype)}', expected ${DTYPES.join(', ')}.${didYouMean(String(dtype), DTYPES)}`,
+    );
   }
   return build(castOp, [t], { dtype });
 }

@@ -49,9 +49,21 @@ interface StepRule {
   readonly maxSlots: number;
   readonly params: (attrs: Attrs) => readonly number[];
   /** The new weight and slots from fine ops. */
-  readonly decompose: (p: { w: Tensor; g: Tensor; slots: readonly Tensor[] }, lr: Tensor, step: Tensor, attrs: Attrs) => Tensor[];
+  readonly decompose: (
+    p: { w: Tensor; g: Tensor; slots: readonly Tensor[] },
+    lr: Tensor,
+    step: Tensor,
+    attrs: Attrs,
+  ) => Tensor[];
   /** The same in place on float64 arrays. */
-  readonly update: (w: Float64Array, g: Float64Array, slots: readonly Float64Array[], lr: number, step: number, attrs: Attrs) => void;
+  readonly update: (
+    w: Float64Array,
+    g: Float64Array,
+    slots: readonly Float64Array[],
+    lr: number,
+    step: number,
+    attrs: Attrs,
+  ) => void;
 }
 
 /**
@@ -105,7 +117,12 @@ function defineStep(name: string, rule: StepRule): OpDef {
       ]);
       // The first input is the float64 learning rate; the step computes in the dtype of the weights.
       const dtype = inputs[2].dtype;
-      return { opcode: name.toUpperCase(), params: rule.params(attrs), dtype, tail: [{ in: 0 }, { out: 0 }, list.length, ...tail] };
+      return {
+        opcode: name.toUpperCase(),
+        params: rule.params(attrs),
+        dtype,
+        tail: [{ in: 0 }, { out: 0 }, list.length, ...tail],
+      };
     },
     decompose: ([lr, step, ...rest], attrs) => {
       const width = 2 + rule.slots(attrs);
@@ -199,10 +216,14 @@ function checkStep(op: string, lr: Tensor, step: Tensor, params: readonly (reado
   for (const [i, tensors] of params.entries()) {
     const shape = tensors[0]?.shape ?? [];
     for (const t of tensors) {
-      if (t === undefined) throw new OptionError(`${op}: parameter ${i} lacks a slot; momentum needs v, and only momentum has it`);
-      if (!sameShape(t.shape, shape)) throw new ShapeError(`${op}: parameter ${i}: got [${shape}] and [${t.shape}], expected one shape`);
+      if (t === undefined)
+        throw new OptionError(`${op}: parameter ${i} lacks a slot; momentum needs v, and only momentum has it`);
+      if (!sameShape(t.shape, shape))
+        throw new ShapeError(`${op}: parameter ${i}: got [${shape}] and [${t.shape}], expected one shape`);
       if (t.dtype !== dtype || !isFloat(t.dtype)) {
-        throw new DTypeError(`${op}: parameter ${i}: got ${t.dtype}, expected ${String(dtype)} throughout; step each float dtype on its own`);
+        throw new DTypeError(
+          `${op}: parameter ${i}: got ${t.dtype}, expected ${String(dtype)} throughout; step each float dtype on its own`,
+        );
       }
     }
   }
@@ -229,7 +250,12 @@ export function sgdStep(
   params: readonly SgdParam[],
 ): { step: Tensor; params: { w: Tensor; v?: Tensor }[] } {
   const hasSlot = attrs.momentum !== 0;
-  checkStep('sgdStep', lr, step, params.map((p) => (hasSlot ? [p.w, p.g, p.v] : p.v === undefined ? [p.w, p.g] : [p.w, undefined])));
+  checkStep(
+    'sgdStep',
+    lr,
+    step,
+    params.map((p) => (hasSlot ? [p.w, p.g, p.v] : p.v === undefined ? [p.w, p.g] : [p.w, undefined])),
+  );
   const inputs = params.flatMap((p) => (p.v === undefined ? [p.w, p.g] : [p.w, p.g, p.v]));
   const [next, ...outs] = buildAll(optimOps.sgd, [lr, step, ...inputs], { ...attrs });
   const result = params.map((_, i) => (hasSlot ? { w: outs[2 * i], v: outs[2 * i + 1] } : { w: outs[i] }));
@@ -256,7 +282,12 @@ export function adamStep(
   step: Tensor,
   params: readonly AdamParam[],
 ): { step: Tensor; params: { w: Tensor; m: Tensor; v: Tensor }[] } {
-  checkStep('adamStep', lr, step, params.map((p) => [p.w, p.g, p.m, p.v]));
+  checkStep(
+    'adamStep',
+    lr,
+    step,
+    params.map((p) => [p.w, p.g, p.m, p.v]),
+  );
   const inputs = params.flatMap((p) => [p.w, p.g, p.m, p.v]);
   const [next, ...outs] = buildAll(optimOps.adam, [lr, step, ...inputs], { ...attrs });
   return { step: next, params: params.map((_, i) => ({ w: outs[3 * i], m: outs[3 * i + 1], v: outs[3 * i + 2] })) };

@@ -3,7 +3,7 @@ import { OptionError, ShapeError } from '../errors.js';
 import type { OpDef } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxes, normalizeAxis, type Shape, sizeOf, stridesOf } from '../shape.js';
-import { equal, greater, isFinite, notEqual, where } from './compare.js';
+import { equal, isFinite as finite, greater, notEqual, where } from './compare.js';
 import { iota } from './create.js';
 import { type ArrayReference, defineOp, forEachCoordinate, indexOf, NO_GRADIENT, type VjpRule } from './define.js';
 import { abs, add, div, exp, log, mul, pow, sqrt, square, sub } from './elementwise.js';
@@ -19,10 +19,22 @@ export interface ReduceOptions {
 
 /** Records of reductions. attrs: axes (sorted, at least one), keepDims. */
 export const reduceOps = {
-  sum: defineReduce('sum', 'SUM', 0, (a, x) => a + x, ({ g, inputs: [x], attrs }) => [spread(g, x, attrs.axes as number[])]),
-  prod: defineReduce('prod', 'PROD', 1, (a, x) => a * x, ({ g, inputs: [x], attrs }) => [
-    mul(spread(g, x, attrs.axes as number[]), productOfOthers(x, attrs.axes as number[])),
-  ]),
+  sum: defineReduce(
+    'sum',
+    'SUM',
+    0,
+    (a, x) => a + x,
+    ({ g, inputs: [x], attrs }) => [spread(g, x, attrs.axes as number[])],
+  ),
+  prod: defineReduce(
+    'prod',
+    'PROD',
+    1,
+    (a, x) => a * x,
+    ({ g, inputs: [x], attrs }) => [
+      mul(spread(g, x, attrs.axes as number[]), productOfOthers(x, attrs.axes as number[])),
+    ],
+  ),
   max: defineReduce('max', 'MAX', null, Math.max, extremeRule('argmax')),
   min: defineReduce('min', 'MIN', null, Math.min, extremeRule('argmin')),
   argmax: defineArgReduce('argmax', 'ARGMAX', (x, best) => x > best),
@@ -206,7 +218,12 @@ function argReduce(op: OpDef, x: Operand, { axis, keepDims = false }: ArgReduceO
   const rank = t.shape.length;
   if (axis === undefined) {
     const one = build(op, [reshape(wide, [sizeOf(t.shape)])], { axes: [0], keepDims: false });
-    return keepDims ? reshape(one, t.shape.map(() => 1)) : one;
+    return keepDims
+      ? reshape(
+          one,
+          t.shape.map(() => 1),
+        )
+      : one;
   }
   const at = normalizeAxis(op.name, axis, rank);
   const order = t.shape.map((_, a) => a).filter((a) => a !== at);
@@ -330,7 +347,7 @@ function rootOf(s: Tensor): Tensor {
 export function logSumExp(x: Operand, options: ReduceOptions = {}): Tensor {
   const t = operandOf('logSumExp', x, 'float');
   const top = stopGradient(max(t, { ...options, keepDims: true }));
-  const shift = where(isFinite(top), top, 0);
+  const shift = where(finite(top), top, 0);
   const total = log(sum(exp(sub(t, shift)), options));
   return add(total, reshape(shift, total.shape));
 }
@@ -358,4 +375,3 @@ export function norm(x: Operand, { ord = 2, ...options }: NormOptions = {}): Ten
   const zero = equal(s, 0);
   return where(zero, 0, pow(where(zero, 1, s), 1 / ord));
 }
-

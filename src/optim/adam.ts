@@ -44,7 +44,10 @@ export class Adam extends Optimizer {
     const inputs = params.map(({ w, g, slots }) => ({ w, g, m: slots['expAvg'], v: slots['expAvgSq'] }));
     const attrs = { beta1: betas[0], beta2: betas[1], eps, weightDecay, decoupled, maximize };
     const result = adamStep(attrs, lr, step, inputs);
-    return { step: result.step, params: result.params.map(({ w, m, v }) => ({ w, slots: { expAvg: m, expAvgSq: v } })) };
+    return {
+      step: result.step,
+      params: result.params.map(({ w, m, v }) => ({ w, slots: { expAvg: m, expAvgSq: v } })),
+    };
   }
 }
 

@@ -1,6 +1,6 @@
 import {
-  type DType,
   type Differentiable,
+  type DType,
   flush,
   flushSync,
   full,
@@ -168,9 +168,15 @@ export abstract class Optimizer {
     const batches = this.#batches(cells, grads);
     const results = batches.map(({ group, step, members }, i) => {
       // One count for all groups: the last instruction advances it, after every schedule was read.
-      const advance = i === batches.length - 1 ? (n: number) => void (this.#steps += n) : () => {};
+      const advance = (n: number) => {
+        if (i === batches.length - 1) this.#steps += n;
+      };
       const lr = hostScalar((k) => this.#rate(group, this.#steps + k), advance);
-      const params = members.map(({ cell, g, slots }) => ({ w: cell.read(), g, slots: mapValues(slots.cells, (c) => c.read()) }));
+      const params = members.map(({ cell, g, slots }) => ({
+        w: cell.read(),
+        g,
+        slots: mapValues(slots.cells, (c) => c.read()),
+      }));
       return this.rule(lr, step.read(), this.groups[group]?.weightDecay ?? this.weightDecay, params);
     });
     for (const [i, { step, members }] of batches.entries()) {
@@ -226,7 +232,9 @@ export abstract class Optimizer {
       const dot = key.lastIndexOf('.');
       const [path, suffix] = [key.slice(0, dot), key.slice(dot + 1)];
       if (dot < 1 || !suffixes.includes(suffix) || !(value instanceof Tensor)) {
-        throw new OptionError(`${where}: unknown key "${key}", expected "step" and tensors <path>.${suffixes.join('|')}`);
+        throw new OptionError(
+          `${where}: unknown key "${key}", expected "step" and tensors <path>.${suffixes.join('|')}`,
+        );
       }
       found.set(path, { ...found.get(path), [suffix]: value });
     }
@@ -271,7 +279,10 @@ export abstract class Optimizer {
   /** Parameters that have a gradient, by the cell of their step count; slots are made for those that never had one. */
   #batches(cells: ReadonlyMap<string, Parameter>, grads: Gradients) {
     const joined = new Map<string, State>();
-    const batches = new Map<State, { group: number; step: State; members: { cell: Parameter; g: Tensor; slots: Slots }[] }>();
+    const batches = new Map<
+      State,
+      { group: number; step: State; members: { cell: Parameter; g: Tensor; slots: Slots }[] }
+    >();
     for (const [path, cell] of cells) {
       if (!Object.hasOwn(grads, path)) continue;
       const slots = this.#slotsOf(path, cell, joined);
@@ -290,7 +301,9 @@ export abstract class Optimizer {
     const { shape, dtype } = cell;
     for (const [name, value] of Object.entries(saved.values)) {
       if (!sameShape(value.shape, shape) || value.dtype !== dtype) {
-        throw new ShapeError(`${this.name}: slot "${path}.${name}" is ${show(value)}, expected ${show(cell)} like the parameter`);
+        throw new ShapeError(
+          `${this.name}: slot "${path}.${name}" is ${show(value)}, expected ${show(cell)} like the parameter`,
+        );
       }
     }
     const group = this.#groupOf(path);

@@ -12,7 +12,14 @@ export function learningRateAt(where: string, lr: LearningRate, step: number): n
 }
 
 /** Throws unless `value` is a finite number in [low, high], or [low, high) with `open`. */
-export function checkRange(where: string, what: string, value: unknown, low: number, high = Infinity, open = false): void {
+export function checkRange(
+  where: string,
+  what: string,
+  value: unknown,
+  low: number,
+  high = Infinity,
+  open = false,
+): void {
   const inside = typeof value === 'number' && value >= low && (open ? value < high : value <= high);
   if (inside && Number.isFinite(value)) return;
   const range = high === Infinity ? `a finite number >= ${low}` : `a number in [${low}, ${high}${open ? ')' : ']'}`;

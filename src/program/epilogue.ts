@@ -113,7 +113,7 @@ function isConstant(node: Node, located: readonly Located[]): boolean {
 
 function findColsum({ product, out }: Gemm, located: readonly Located[], owner: ReadonlyMap<Node, Gemm>): Node | null {
   const { batch, m, n } = gemmShape(product);
-  if (batch !== 1 || n === 1) return null; // a single column is reduced as one run of memory, in another order
+  if (batch !== 1 || m === 0) return null; // a product without rows is no instruction
   for (const value of [out, ...out.users.filter((u) => isReshape(u, located))]) {
     for (const user of value.users) {
       if (user.op.reduction !== 'SUM' || user.dtype !== out.dtype || owner.has(user)) continue;

@@ -9,7 +9,11 @@ import { type Shape, sizeOf, stridesOf } from '../shape.js';
 export type LeafValues = (leaf: Tensor) => Float64Array;
 
 type ScalarReference = (...x: number[]) => number;
-type ArrayReference = (inputs: readonly RefArray[], attrs: Tensor['attrs'], outs: readonly Aval[]) => RefArray | readonly RefArray[];
+type ArrayReference = (
+  inputs: readonly RefArray[],
+  attrs: Tensor['attrs'],
+  outs: readonly Aval[],
+) => RefArray | readonly RefArray[];
 
 /**
  * The oracle: evaluates a graph node by node in float64 with the references of the op records. Floats are never rounded to
@@ -31,22 +35,29 @@ function inOrder(roots: readonly Tensor[]): Tensor[] {
   return [...found].sort((a, b) => a.id - b.id);
 }
 
-function compute(node: Tensor, values: ReadonlyMap<Tensor, readonly RefArray[]>, leafValues: LeafValues): readonly RefArray[] {
+function compute(
+  node: Tensor,
+  values: ReadonlyMap<Tensor, readonly RefArray[]>,
+  leafValues: LeafValues,
+): readonly RefArray[] {
   const { op, attrs, shape, dtype } = node;
   if (op.kind === 'leaf') {
-    if (op === fullOp) return [{ data: stored(new Float64Array(sizeOf(shape)).fill(attrs.value as number), dtype, true), shape }];
+    if (op === fullOp)
+      return [{ data: stored(new Float64Array(sizeOf(shape)).fill(attrs.value as number), dtype, true), shape }];
     if (op === feedOp) return [{ data: Float64Array.of((attrs.feed as Feed).read(0)), shape }];
     const data = leafValues(node);
-    if (data.length !== sizeOf(shape)) throw new Error(`internal: got ${data.length} values for a ${op.name} leaf [${shape}]`);
+    if (data.length !== sizeOf(shape))
+      throw new Error(`internal: got ${data.length} values for a ${op.name} leaf [${shape}]`);
     return [{ data, shape }];
   }
   if (op.kind === 'item') return [(values.get(node.inputs[0]) as readonly RefArray[])[attrs.index as number]];
   const inputs = node.inputs.map((x) => (values.get(x) as readonly RefArray[])[0]);
   const outs: readonly Aval[] = node.outs ?? [node];
-  if (op.kind === 'elementwise') return [{ data: stored(broadcastMap(op.reference as ScalarReference, inputs, shape), dtype), shape }];
+  if (op.kind === 'elementwise')
+    return [{ data: stored(broadcastMap(op.reference as ScalarReference, inputs, shape), dtype), shape }];
   const result = (op.reference as ArrayReference)(inputs, attrs, outs);
   const list: readonly RefArray[] = Array.isArray(result) ? (result as readonly RefArray[]) : [result as RefArray];
-  list.forEach((r, i) => stored(r.data, outs[i].dtype));
+  for (const [i, r] of list.entries()) stored(r.data, outs[i].dtype);
   return list;
 }
 
@@ -80,7 +91,13 @@ function broadcastMap(fn: ScalarReference, inputs: readonly RefArray[], shape: S
 function stored(data: Float64Array, dtype: DType, constant = false): Float64Array {
   if (isFloat(dtype) && !(constant && dtype === 'float32')) return data;
   const keep: (x: number) => number =
-    dtype === 'float32' ? Math.fround : dtype === 'bool' ? (x) => (x !== 0 ? 1 : 0) : dtype === 'uint8' ? (x) => x & 255 : (x) => x | 0;
+    dtype === 'float32'
+      ? Math.fround
+      : dtype === 'bool'
+        ? (x) => (x !== 0 ? 1 : 0)
+        : dtype === 'uint8'
+          ? (x) => x & 255
+          : (x) => x | 0;
   for (let i = 0; i < data.length; i++) data[i] = keep(data[i]);
   return data;
 }

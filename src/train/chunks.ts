@@ -1,3 +1,4 @@
+import { setImmediate as macrotask } from 'node:timers/promises';
 import { type Compiled, DataError, type HostArray, type Tensor } from '../core.js';
 
 /** Work of one native call: long enough to hide the cost of a call, short enough to stop or report soon. */
@@ -72,16 +73,19 @@ export async function runPass({ step, data, order, batchSize, pace, signal, onCh
   const fullSteps = Math.floor(order.length / batchSize);
   let queued = 0;
   let nextStep = 0;
+  let failed = false;
   let lastDone = performance.now();
   try {
     for (;;) {
-      while (inFlight.length < IN_FLIGHT && queued < order.length && signal?.aborted !== true) {
+      while (inFlight.length < IN_FLIGHT && queued < order.length && !failed && signal?.aborted !== true) {
         const steps = nextStep < fullSteps ? Math.min(pace.next(), fullSteps - nextStep) : 1;
         const batch = nextStep < fullSteps ? batchSize : order.length - queued;
         const rows = order.subarray(queued, queued + steps * batch);
         const results = step.scan({ data, indices: rows, batch });
         const values = Promise.all(results.map((r) => r.data()));
-        values.catch(() => {}); // awaited below, perhaps after another chunk has failed
+        values.catch(() => {
+          failed = true;
+        });
         inFlight.push({ firstStep: nextStep, steps, batch, rows, values });
         queued += rows.length;
         nextStep += steps;
@@ -94,6 +98,8 @@ export async function runPass({ step, data, order, batchSize, pace, signal, onCh
       pace.record(chunk.steps, now - lastDone);
       lastDone = now;
       onChunk({ firstStep: chunk.firstStep, steps: chunk.steps, batch: chunk.batch, values });
+      // The next chunk may have failed at the same moment; no step may follow it, so its rejection is heard first.
+      await macrotask();
     }
   } finally {
     await Promise.allSettled(inFlight.map((c) => c.values));

@@ -16,6 +16,7 @@ import {
   tensor,
   uniform,
   valueAndGrad,
+  zeros,
 } from '../../src/core.js';
 import { graphState } from '../../src/graph/trace.js';
 import { native } from '../../src/runtime/native.js';
@@ -114,6 +115,19 @@ describe('state cells', () => {
     await tensor([1]).add(1).data(); // a later run that does not depend on it is fine
     expect(() => w.read().add(1).dataSync()).toThrow(/index 3/);
     expect(w.read().add(1).itemSync()).toBe(2);
+  });
+
+  it('reads the value a cell has at the call, whatever is queued behind', async () => {
+    const n = 200_000;
+    const w = new Parameter(zeros([n]));
+    const step = compile(() => w.assign(w.read().add(1)));
+    for (let i = 0; i < 20; i++) {
+      step();
+      const now = w.read().data();
+      step();
+      step();
+      expect(new Set(await now)).toEqual(new Set([3 * i + 1]));
+    }
   });
 
   it('draws a lazy initial value under the seed it was built with', async () => {

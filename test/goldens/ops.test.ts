@@ -8,8 +8,8 @@ type Op = (inputs: Tensor[], options: GoldenCase['options']) => Tensor;
 /** Operations whose arguments are not simply tensors and an options object. */
 const SPECIAL: Record<string, Op> = {
   clip: ([x], { args }) => neurite.clip(x, ...(args as [number, number])),
-  concat: (xs, options) => neurite.concat(xs, options),
-  stack: (xs, options) => neurite.stack(xs, options),
+  concat: (xs, { axis }) => neurite.concat(xs, axis as number),
+  stack: (xs, { axis }) => neurite.stack(xs, axis as number),
 };
 
 function opNamed(name: string): Op {

@@ -31,7 +31,8 @@ function build(header: string | Uint8Array, data: Uint8Array | number = 0, lengt
   return out;
 }
 
-const entry = (dtype: string, shape: string, offsets: string) => `{"dtype":"${dtype}","shape":[${shape}],"data_offsets":[${offsets}]}`;
+const entry = (dtype: string, shape: string, offsets: string) =>
+  `{"dtype":"${dtype}","shape":[${shape}],"data_offsets":[${offsets}]}`;
 const one = (dtype: string, shape: string, offsets: string) => `{"test":${entry(dtype, shape, offsets)}}`;
 
 function refused(bytes: Uint8Array): string {
@@ -170,9 +171,21 @@ describe('what must be refused', () => {
     ['exponent', build(one('U8', '1e0', '0,1'), 1), /whole number >= 0/],
     ['leading zero', build(one('U8', '01', '0,1'), 1), /whole number >= 0/],
     ['string as a dimension', build(one('U8', '"1"', '0,1'), 1), /whole number >= 0/],
-    ['duplicate tensor', build(`{"a":${entry('U8', '1', '0,1')},"a":${entry('U8', '1', '1,2')}}`, 2), /duplicate key "a"/],
-    ['duplicate by escape', build(`{"a":${entry('U8', '1', '0,1')},"\\u0061":${entry('U8', '1', '1,2')}}`, 2), /duplicate key "a"/],
-    ['duplicate field', build('{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'), /duplicate key "dtype"/],
+    [
+      'duplicate tensor',
+      build(`{"a":${entry('U8', '1', '0,1')},"a":${entry('U8', '1', '1,2')}}`, 2),
+      /duplicate key "a"/,
+    ],
+    [
+      'duplicate by escape',
+      build(`{"a":${entry('U8', '1', '0,1')},"\\u0061":${entry('U8', '1', '1,2')}}`, 2),
+      /duplicate key "a"/,
+    ],
+    [
+      'duplicate field',
+      build('{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+      /duplicate key "dtype"/,
+    ],
     ['duplicate metadata', build('{"__metadata__":{"k":"1","k":"2"}}'), /duplicate key "k"/],
     ['two metadata', build('{"__metadata__":{},"__metadata__":{}}'), /duplicate key "__metadata__"/],
     ['metadata not a string', build('{"__metadata__":{"k":1}}'), /a string \(metadata "k"\)/],
@@ -180,13 +193,21 @@ describe('what must be refused', () => {
     ['missing field', build('{"a":{"dtype":"U8","shape":[0]}}'), /needs dtype, shape and data_offsets/],
     ['unknown field', build('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}'), /unknown field "x"/],
     ['foreign dtype', build(one('BF16', '1', '0,2'), 2), /tensor "test" has dtype BF16; expected one of F64, F32/],
-    ['bool that is neither', build(one('BOOL', '2', '0,2'), Uint8Array.of(1, 2)), /at byte \d+: tensor "test" is BOOL but holds 2/],
+    [
+      'bool that is neither',
+      build(one('BOOL', '2', '0,2'), Uint8Array.of(1, 2)),
+      /at byte \d+: tensor "test" is BOOL but holds 2/,
+    ],
     ['control character in a name', build('{"a\nb":{}}'), /control character/],
     ['bad escape', build('{"\\x":{}}'), /bad escape/],
     ['lone surrogate', build('{"\\ud800":{}}'), /lone surrogate/],
     ['endless string', build('{"abc'), /string without an end/],
     ['endless string after a backslash', build('{"abc\\'), /string without an end/],
-    ['non-UTF-8 name', build(Uint8Array.of(0x7b, 0x22, 0xc3, 0x28, 0x22, 0x3a)), /at byte 10: string is not valid UTF-8/],
+    [
+      'non-UTF-8 name',
+      build(Uint8Array.of(0x7b, 0x22, 0xc3, 0x28, 0x22, 0x3a)),
+      /at byte 10: string is not valid UTF-8/,
+    ],
     ['overlong UTF-8', build(Uint8Array.of(0x7b, 0x22, 0xc0, 0xaf, 0x22, 0x3a)), /not valid UTF-8/],
   ];
   it.each(cases)('%s', (_, bytes, message) => {
@@ -222,7 +243,10 @@ describe('what must be refused', () => {
   });
 
   it('any change of one header byte gives an error or a valid reading, never another exception', () => {
-    const bytes = serializeSafetensors({ 'a.b': { dtype: 'int32', shape: [2], data: Int32Array.of(1, 2) } }, { k: 'v' });
+    const bytes = serializeSafetensors(
+      { 'a.b': { dtype: 'int32', shape: [2], data: Int32Array.of(1, 2) } },
+      { k: 'v' },
+    );
     const end = bytes.length - 8;
     for (let at = 0; at < end; at++) {
       for (const value of [0, 0x22, 0x30, 0x39, 0x5c, 0x7b, 0x7d, 0x80, 0xff]) {
@@ -255,10 +279,16 @@ describe('what must be refused', () => {
 describe('writing', () => {
   it('refuses what does not fit', () => {
     const data = Float32Array.of(1, 2);
-    expect(() => serializeSafetensors({ a: { dtype: 'float32', shape: [3], data } })).toThrow(/"a" has 2 values, expected shape \[3\]/);
-    expect(() => serializeSafetensors({ a: { dtype: 'int32', shape: [2], data } })).toThrow(/got Float32Array, expected Int32Array/);
+    expect(() => serializeSafetensors({ a: { dtype: 'float32', shape: [3], data } })).toThrow(
+      /"a" has 2 values, expected shape \[3\]/,
+    );
+    expect(() => serializeSafetensors({ a: { dtype: 'int32', shape: [2], data } })).toThrow(
+      /got Float32Array, expected Int32Array/,
+    );
     expect(() => serializeSafetensors({ a: { dtype: 'float32', shape: [-1, -2], data } })).toThrow(OptionError);
-    expect(() => serializeSafetensors({ __metadata__: { dtype: 'float32', shape: [2], data } })).toThrow(/__metadata__/);
+    expect(() => serializeSafetensors({ __metadata__: { dtype: 'float32', shape: [2], data } })).toThrow(
+      /__metadata__/,
+    );
     expect(() => serializeSafetensors({ '\ud800': { dtype: 'float32', shape: [2], data } })).toThrow(/valid Unicode/);
     expect(() => serializeSafetensors({}, { k: 1 as unknown as string })).toThrow(/metadata "k" is number/);
   });
@@ -293,7 +323,9 @@ describe('files that cannot be opened', () => {
       message: expect.stringMatching(/read ".*such\.safetensors": no such file; relative paths start at/),
       cause: expect.objectContaining({ code: 'ENOENT' }),
     });
-    await expect(writeSafetensors(missing, {})).rejects.toThrow(/write ".*such\.safetensors": no such directory; create it/);
+    await expect(writeSafetensors(missing, {})).rejects.toThrow(
+      /write ".*such\.safetensors": no such directory; create it/,
+    );
     await expect(readSafetensors(directory)).rejects.toThrow(/it is (a directory|not a regular file)/);
     await expect(writeSafetensors(directory, {})).rejects.toThrow(/write/);
   });

@@ -75,7 +75,7 @@ void each_table(F body) {
 }  // namespace check
 
 #define CHECK(condition, ...) check::report((condition), __FILE__, __LINE__, check::text(__VA_ARGS__))
-#define SUITE(name)                                              \
-  static void suite_##name();                                    \
+#define SUITE(name)                                                  \
+  static void suite_##name();                                        \
   static const check::Register register_##name(#name, suite_##name); \
   static void suite_##name()

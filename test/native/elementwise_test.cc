@@ -42,7 +42,9 @@ std::vector<Case<T>> common() {
       {Micro::OR, 2, [](T a, T b, T) { return T(a != 0 || b != 0); }},
       {Micro::NOT, 1, [](T a, T, T) { return T(a == 0); }},
       {Micro::WHERE, 3, [](T a, T b, T c) { return a != 0 ? b : c; }},
-      {Micro::SIGN, 1, [](T a, T, T) { return a > 0 ? T(1) : a < 0 ? T(-1) : a; }},
+      {Micro::SIGN, 1, [](T a, T, T) { return a > 0   ? T(1)
+                                              : a < 0 ? T(-1)
+                                                      : a; }},
       {Micro::RELU, 1, [](T a, T, T) { return a > 0 || a != a ? a : T(0); }},
       {Micro::RELU_GRAD, 2, [](T a, T b, T) { return b > 0 ? a : T(0); }},
   };
@@ -69,7 +71,9 @@ std::vector<Case<T>> floating() {
   return cases;
 }
 
-int32_t wrapped(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(x))); }
+int32_t wrapped(int64_t x) {
+  return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(x)));
+}
 
 std::vector<Case<int32_t>> integer() {
   using T = int32_t;
@@ -102,8 +106,8 @@ void run(const char* name, const Kernels<T>& kernels, const std::vector<Case<T>>
     kernels.micro(code, out.data(), a.data(), b.data(), c.data(), n);
     for (size_t i = 0; i < a.size(); ++i) {
       const T want = test.reference(a[i], b[i], c[i]);
-      CHECK(equal(out[i], want), "%s micro %d (%g, %g, %g) = %g, want %g", name, code, double(a[i]), double(b[i]), double(c[i]),
-            double(out[i]), double(want));
+      CHECK(equal(out[i], want), "%s micro %d (%g, %g, %g) = %g, want %g", name, code, double(a[i]), double(b[i]),
+            double(c[i]), double(out[i]), double(want));
     }
     for (int alias = 0; alias < test.arity; ++alias) {  // in place
       std::vector<T> x[3] = {a, b, c};
@@ -169,7 +173,8 @@ void conversions(const char* name, const Kernels<T>& kernels) {
     std::vector<T> x(size + 1, T(9));
     const auto loaded = [&](const auto& from, DType type) {
       kernels.load(x.data(), from.data(), type, n);
-      for (size_t i = 0; i < size; ++i) CHECK(x[i] == static_cast<T>(from[i]), "%s load of dtype %d", name, static_cast<int>(type));
+      for (size_t i = 0; i < size; ++i)
+        CHECK(x[i] == static_cast<T>(from[i]), "%s load of dtype %d", name, static_cast<int>(type));
       CHECK(x[size] == T(9), "%s load wrote past the end", name);
     };
     loaded(u8, DType::UINT8);
@@ -180,7 +185,8 @@ void conversions(const char* name, const Kernels<T>& kernels) {
       std::vector<decltype(element)> out(size + 1, decltype(element)(5));
       kernels.store(out.data(), type, x.data(), n);
       for (size_t i = 0; i < size; ++i) {
-        CHECK(out[i] == want(x[i]), "%s store of %g to dtype %d = %g", name, double(x[i]), static_cast<int>(type), double(out[i]));
+        CHECK(out[i] == want(x[i]), "%s store of %g to dtype %d = %g", name, double(x[i]), static_cast<int>(type),
+              double(out[i]));
       }
       CHECK(out[size] == decltype(element)(5), "%s store wrote past the end", name);
     };
@@ -194,7 +200,8 @@ void conversions(const char* name, const Kernels<T>& kernels) {
 
 template <class T>
 void saturation(const char* name, const Kernels<T>& kernels) {
-  const T in[] = {T(NAN), T(INFINITY), T(-INFINITY), T(3e9), T(-3e9), T(2147483648.0), T(-2147483648.0), T(-0.9), T(1.9)};
+  const T in[] = {T(NAN),          T(INFINITY),      T(-INFINITY), T(3e9), T(-3e9),
+                  T(2147483648.0), T(-2147483648.0), T(-0.9),      T(1.9)};
   const int32_t want[] = {0, INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, 0, 1};
   int32_t out[9];
   kernels.store(out, DType::INT32, in, 9);
@@ -223,7 +230,8 @@ SUITE(micro) {
     }
     positions(t.name, t.f32);
   });
-  run("float64", float64_kernels(), floating<double>(), mixed<double>(1, 500), mixed<double>(2, 500), mixed<double>(3, 500));
+  run("float64", float64_kernels(), floating<double>(), mixed<double>(1, 500), mixed<double>(2, 500),
+      mixed<double>(3, 500));
   positions("float64", float64_kernels());
   run("int32", int32_kernels(), integer(), integers(1, 500), integers(2, 500), integers(3, 500));
 }

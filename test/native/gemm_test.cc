@@ -27,10 +27,26 @@ struct Problem {
     c = values.many<T>(extent(m, n, ldc));
     bias = values.many<T>(n);
     aux = values.many<T>(extent(m, n, ldc));
-    args = {m, n, k, a.data(), lda, ta, b.data(), ldb, tb, c.data(), ldc, nullptr, Activation::IDENTITY, aux.data(), ldc,
+    args = {m,
+            n,
+            k,
+            a.data(),
+            lda,
+            ta,
+            b.data(),
+            ldb,
+            tb,
+            c.data(),
+            ldc,
+            nullptr,
+            Activation::IDENTITY,
+            aux.data(),
+            ldc,
             Activation::IDENTITY};
   }
-  static int64_t extent(int64_t rows, int64_t cols, int64_t ld) { return rows == 0 || cols == 0 ? 0 : (rows - 1) * ld + cols; }
+  static int64_t extent(int64_t rows, int64_t cols, int64_t ld) {
+    return rows == 0 || cols == 0 ? 0 : (rows - 1) * ld + cols;
+  }
   T at_a(int64_t i, int64_t p) const { return a[static_cast<size_t>(trans_a ? p * args.lda + i : i * args.lda + p)]; }
   T at_b(int64_t p, int64_t j) const { return b[static_cast<size_t>(trans_b ? j * args.ldb + p : p * args.ldb + j)]; }
 };
@@ -59,18 +75,26 @@ template <class T>
 T activation(Activation act, T x) {
   const double d = static_cast<double>(x);
   switch (act) {
-    case Activation::RELU: return x > 0 ? x : T(0);
-    case Activation::TANH: return static_cast<T>(std::tanh(d));
-    case Activation::SIGMOID: return static_cast<T>(1 / (1 + std::exp(-d)));
-    default: return x;
+    case Activation::RELU:
+      return x > 0 ? x : T(0);
+    case Activation::TANH:
+      return static_cast<T>(std::tanh(d));
+    case Activation::SIGMOID:
+      return static_cast<T>(1 / (1 + std::exp(-d)));
+    default:
+      return x;
   }
 }
 double derivative(Activation act, double y) {
   switch (act) {
-    case Activation::RELU: return y > 0 ? 1 : 0;
-    case Activation::TANH: return (1 - y) * (1 + y);
-    case Activation::SIGMOID: return y * (1 - y);
-    default: return 1;
+    case Activation::RELU:
+      return y > 0 ? 1 : 0;
+    case Activation::TANH:
+      return (1 - y) * (1 + y);
+    case Activation::SIGMOID:
+      return y * (1 - y);
+    default:
+      return 1;
   }
 }
 
@@ -94,25 +118,29 @@ void against_reference(const char* name, const Kernels<T>& kernels, Problem<T>& 
       const size_t at = static_cast<size_t>(i * p.args.ldc + j);
       const double slope = derivative(p.args.act_grad, static_cast<double>(p.aux[at]));
       const double want = static_cast<double>(activation(p.args.act, sum)) * slope;
-      // k products, k sums (the scalar unit rounds both) and the bias, then up to 8 roundings of the epilogue; slopes <= 1
-      const double tolerance = eps * ((2.0 * static_cast<double>(p.k) + 2) * scale + 8 * std::fabs(want)) * (1 + std::fabs(slope));
+      // k products, k sums (the scalar unit rounds both) and the bias, then up to 8 roundings of the epilogue; slopes
+      // <= 1
+      const double tolerance =
+          eps * ((2.0 * static_cast<double>(p.k) + 2) * scale + 8 * std::fabs(want)) * (1 + std::fabs(slope));
       const double got = static_cast<double>(p.c[at]);
-      CHECK(std::fabs(got - want) <= tolerance, "%s %lldx%lldx%lld %c%c act %d: C[%lld,%lld] = %.9g, want %.9g +- %.2g", name,
-            (long long)p.m, (long long)p.n, (long long)p.k, p.trans_a ? 'T' : 'N', p.trans_b ? 'T' : 'N', (int)p.args.act,
-            (long long)i, (long long)j, got, want, tolerance);
+      CHECK(std::fabs(got - want) <= tolerance, "%s %lldx%lldx%lld %c%c act %d: C[%lld,%lld] = %.9g, want %.9g +- %.2g",
+            name, (long long)p.m, (long long)p.n, (long long)p.k, p.trans_a ? 'T' : 'N', p.trans_b ? 'T' : 'N',
+            (int)p.args.act, (long long)i, (long long)j, got, want, tolerance);
     }
     if (p.pad > 0 && p.n > 0 && i + 1 < p.m) {
       const size_t gap = static_cast<size_t>(i * p.args.ldc + p.n);
-      CHECK(std::memcmp(&p.c[gap], &before[gap], static_cast<size_t>(p.pad) * sizeof(T)) == 0, "%s wrote between rows of C", name);
+      CHECK(std::memcmp(&p.c[gap], &before[gap], static_cast<size_t>(p.pad) * sizeof(T)) == 0,
+            "%s wrote between rows of C", name);
     }
   }
 }
 
 template <class T>
 void shapes(const char* name, const Kernels<T>& kernels) {
-  const int64_t sizes[][3] = {{1, 1, 1},   {1, 1, 0},    {3, 5, 0},    {0, 4, 3},    {4, 0, 3},     {2, 3, 5},   {6, 16, 7},
-                              {7, 17, 13}, {14, 32, 31}, {13, 31, 33}, {15, 33, 64}, {17, 15, 129}, {1, 70, 40}, {40, 1, 70},
-                              {29, 10, 3}, {5, 64, 511}, {6, 48, 513}, {3, 37, 1025}, {128, 10, 17}, {61, 96, 24}};
+  const int64_t sizes[][3] = {{1, 1, 1},    {1, 1, 0},     {3, 5, 0},     {0, 4, 3},     {4, 0, 3},
+                              {2, 3, 5},    {6, 16, 7},    {7, 17, 13},   {14, 32, 31},  {13, 31, 33},
+                              {15, 33, 64}, {17, 15, 129}, {1, 70, 40},   {40, 1, 70},   {29, 10, 3},
+                              {5, 64, 511}, {6, 48, 513},  {3, 37, 1025}, {128, 10, 17}, {61, 96, 24}};
   uint64_t seed = 1;
   for (const auto& s : sizes) {
     for (int trans = 0; trans < 4; ++trans) {
@@ -187,8 +215,8 @@ void not_finite(const char* name, const Kernels<T>& kernels) {
         for (int64_t j = 0; j < p.n; ++j) {
           const T x = p.c[static_cast<size_t>(i * 35 + j)];
           const bool ok = i == 5 ? std::isnan(x) : j == 33 ? std::isinf(x) && x > 0 : std::isfinite(x);
-          CHECK(ok, "%s: C[%lld,%lld] = %g beside NaN in row 5 and infinity in column 33", name, (long long)i, (long long)j,
-                static_cast<double>(x));
+          CHECK(ok, "%s: C[%lld,%lld] = %g beside NaN in row 5 and infinity in column 33", name, (long long)i,
+                (long long)j, static_cast<double>(x));
         }
       }
     }

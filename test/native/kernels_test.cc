@@ -1,4 +1,5 @@
-// Runs every suite, or those whose name contains the argument, with and without denormals (the executor turns them off).
+// Runs every suite, or those whose name contains the argument, with and without denormals (the executor turns them
+// off).
 #include <cstring>
 
 #include "../../native/base/cpu_features.h"
@@ -6,7 +7,9 @@
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
-static void flush_denormals(bool on) { _mm_setcsr(on ? _mm_getcsr() | 0x8040u : _mm_getcsr() & ~0x8040u); }
+static void flush_denormals(bool on) {
+  _mm_setcsr(on ? _mm_getcsr() | 0x8040u : _mm_getcsr() & ~0x8040u);
+}
 #elif defined(__aarch64__)
 static void flush_denormals(bool on) {
   uint64_t fpcr;
@@ -30,7 +33,8 @@ SUITE(dispatch) {
     const char* name;
     bool runs;
     const KernelTable* table;
-  } all[] = {{"avx512", cpu.avx512, avx512_table()}, {"avx2", cpu.avx2, avx2_table()}, {"neon", cpu.neon, neon_table()}};
+  } all[] = {
+      {"avx512", cpu.avx512, avx512_table()}, {"avx2", cpu.avx2, avx2_table()}, {"neon", cpu.neon, neon_table()}};
   for (const auto& isa : all) {
     why = nullptr;
     const KernelTable* got = select_table(isa.name, &why);
@@ -50,7 +54,8 @@ int main(int argc, char** argv) {
       if (argc > 1 && std::strstr(suite.name, argv[1]) == nullptr) continue;
       const int before = check::failures;
       suite.run();
-      std::printf("%s %s%s\n", check::failures == before ? "ok  " : "FAIL", suite.name, flush ? " (denormals off)" : "");
+      std::printf("%s %s%s\n", check::failures == before ? "ok  " : "FAIL", suite.name,
+                  flush ? " (denormals off)" : "");
     }
   }
   std::printf("%d checks, %d failures\n", check::checks, check::failures);

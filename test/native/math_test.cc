@@ -8,12 +8,24 @@ using namespace neurite;
 
 namespace {
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-double softplus(double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x))); }
-double rsqrt(double x) { return 1 / std::sqrt(x); }
-double reciprocal(double x) { return 1 / x; }
-double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
-double relu(double x) { return x > 0 ? x : x != x ? x : 0; }
+double sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+double softplus(double x) {
+  return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x)));
+}
+double rsqrt(double x) {
+  return 1 / std::sqrt(x);
+}
+double reciprocal(double x) {
+  return 1 / x;
+}
+double sign(double x) {
+  return x > 0 ? 1 : x < 0 ? -1 : x;
+}
+double relu(double x) {
+  return x > 0 ? x : x != x ? x : 0;
+}
 
 struct Function {
   const char* name;
@@ -22,16 +34,26 @@ struct Function {
   double ulps;  // bound for float; 0.5 is correctly rounded
 };
 const Function functions[] = {
-    {"exp", Micro::EXP, std::exp, 1.1},          {"expm1", Micro::EXPM1, std::expm1, 1.6},
-    {"log", Micro::LOG, std::log, 1.0},          {"log1p", Micro::LOG1P, std::log1p, 1.5},
-    {"sin", Micro::SIN, std::sin, 1.7},          {"cos", Micro::COS, std::cos, 1.7},
-    {"tan", Micro::TAN, std::tan, 3.6},          {"tanh", Micro::TANH, std::tanh, 2.5},
-    {"sigmoid", Micro::SIGMOID, sigmoid, 2.2},   {"erf", Micro::ERF, std::erf, 1.2},
-    {"softplus", Micro::SOFTPLUS, softplus, 1.8}, {"sqrt", Micro::SQRT, std::sqrt, 0.5},
-    {"rsqrt", Micro::RSQRT, rsqrt, 1.6},         {"reciprocal", Micro::RECIPROCAL, reciprocal, 0.5},
-    {"floor", Micro::FLOOR, std::floor, 0},      {"ceil", Micro::CEIL, std::ceil, 0},
-    {"round", Micro::ROUND, std::nearbyint, 0},  {"trunc", Micro::TRUNC, std::trunc, 0},
-    {"sign", Micro::SIGN, sign, 0},              {"relu", Micro::RELU, relu, 0},
+    {"exp", Micro::EXP, std::exp, 1.1},
+    {"expm1", Micro::EXPM1, std::expm1, 1.6},
+    {"log", Micro::LOG, std::log, 1.0},
+    {"log1p", Micro::LOG1P, std::log1p, 1.5},
+    {"sin", Micro::SIN, std::sin, 1.7},
+    {"cos", Micro::COS, std::cos, 1.7},
+    {"tan", Micro::TAN, std::tan, 3.6},
+    {"tanh", Micro::TANH, std::tanh, 2.6},
+    {"sigmoid", Micro::SIGMOID, sigmoid, 2.2},
+    {"erf", Micro::ERF, std::erf, 1.2},
+    {"softplus", Micro::SOFTPLUS, softplus, 1.8},
+    {"sqrt", Micro::SQRT, std::sqrt, 0.5},
+    {"rsqrt", Micro::RSQRT, rsqrt, 1.6},
+    {"reciprocal", Micro::RECIPROCAL, reciprocal, 0.5},
+    {"floor", Micro::FLOOR, std::floor, 0},
+    {"ceil", Micro::CEIL, std::ceil, 0},
+    {"round", Micro::ROUND, std::nearbyint, 0},
+    {"trunc", Micro::TRUNC, std::trunc, 0},
+    {"sign", Micro::SIGN, sign, 0},
+    {"relu", Micro::RELU, relu, 0},
 };
 
 constexpr float kSmallest = std::numeric_limits<float>::min();
@@ -43,14 +65,17 @@ double ulp(float x) {
   return std::ldexp(1.0, e - 24);
 }
 
-bool denormal(double x) { return x != 0 && std::fabs(x) < static_cast<double>(kSmallest); }
+bool denormal(double x) {
+  return x != 0 && std::fabs(x) < static_cast<double>(kSmallest);
+}
 
 // A denormal argument or result may be taken as 0.
 bool close(const Function& f, float x, float got) {
   const double exact = f.reference(static_cast<double>(x));
   const float want = static_cast<float>(exact);
   if (std::isnan(want)) return std::isnan(got);
-  if (denormal(static_cast<double>(x)) && (got == f.reference(0.0) || (f.reference(0.0) != 0 && std::isinf(got)))) return true;
+  if (denormal(static_cast<double>(x)) && (got == f.reference(0.0) || (f.reference(0.0) != 0 && std::isinf(got))))
+    return true;
   if (denormal(exact)) return std::fabs(got) <= kSmallest;
   if (std::isinf(want) || std::isinf(got)) {
     // within rounding of the largest float either is right
@@ -70,8 +95,8 @@ SUITE(math_sweep) {
         t.f32.micro(static_cast<int>(f.code), y.data(), x.data(), nullptr, nullptr, static_cast<int64_t>(x.size()));
         for (size_t i = 0; i < x.size(); ++i) {
           if (!close(f, x[i], y[i]) && ++wrong <= 3) {
-            CHECK(false, "%s %s(%a) = %.9g, want %.9g", t.name, f.name, static_cast<double>(x[i]), static_cast<double>(y[i]),
-                  f.reference(static_cast<double>(x[i])));
+            CHECK(false, "%s %s(%a) = %.9g, want %.9g", t.name, f.name, static_cast<double>(x[i]),
+                  static_cast<double>(y[i]), f.reference(static_cast<double>(x[i])));
           }
         }
         x.clear();
@@ -83,8 +108,10 @@ SUITE(math_sweep) {
         x.push_back(v);
         if (x.size() == y.size()) flush();
       }
-      for (float v : {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 3.4028235e38f, -3.4028235e38f, 3.4028e38f, kSmallest, -1.0f, 1.0f,
-                      0.5f, -0.5f, 1.5f, 2.5f, 88.72283f, 88.72284f, -87.33655f, 65536.0f, 65540.0f, 16777217.0f, 1e30f}) {
+      for (float v :
+           {0.0f,      -0.0f,      INFINITY, -INFINITY, NAN,         3.4028235e38f, -3.4028235e38f, 3.4028e38f,
+            kSmallest, -1.0f,      1.0f,     0.5f,      -0.5f,       1.5f,          2.5f,           88.72283f,
+            88.72284f, -87.33655f, 65536.0f, 65540.0f,  16777217.0f, 1e30f}) {
         x.push_back(v);
       }
       flush();
@@ -95,8 +122,8 @@ SUITE(math_sweep) {
 
 SUITE(math_odd_zero) {
   check::each_table([](const KernelTable& t) {
-    for (Micro code : {Micro::SIN, Micro::TAN, Micro::TANH, Micro::EXPM1, Micro::LOG1P, Micro::ERF, Micro::SQRT, Micro::FLOOR,
-                       Micro::CEIL, Micro::ROUND, Micro::TRUNC}) {
+    for (Micro code : {Micro::SIN, Micro::TAN, Micro::TANH, Micro::EXPM1, Micro::LOG1P, Micro::ERF, Micro::SQRT,
+                       Micro::FLOOR, Micro::CEIL, Micro::ROUND, Micro::TRUNC}) {
       const float x = -0.0f;
       float y = 1;
       t.f32.micro(static_cast<int>(code), &y, &x, nullptr, nullptr, 1);
@@ -107,7 +134,7 @@ SUITE(math_odd_zero) {
 
 SUITE(math_pow) {
   check::each_table([](const KernelTable& t) {
-    const float special[] = {0.0f, -0.0f, 1,    -1,       2,         -2,  3,     -3,    0.5f,
+    const float special[] = {0.0f,  -0.0f, 1,      -1,       2,         -2,  3,           -3,     0.5f,
                              -0.5f, 1e30f, 1e-30f, INFINITY, -INFINITY, NAN, 16777215.0f, 0.999f, 1.001f};
     check::Values values(11);
     std::vector<float> x, y;
@@ -120,8 +147,14 @@ SUITE(math_pow) {
     for (int i = 0; i < 200000; ++i) {
       const double a = values.unit(), b = values.unit();
       const int mode = i % 4;
-      x.push_back(static_cast<float>(mode == 0 ? std::exp(80 * a) : mode == 1 ? 1 + a / 200 : mode == 2 ? -20 * std::fabs(a) : 1.5 + a));
-      y.push_back(static_cast<float>(mode == 0 ? 2 * b : mode == 1 ? 9000 * b : mode == 2 ? std::nearbyint(20 * b) : 90 * b));
+      x.push_back(static_cast<float>(mode == 0   ? std::exp(80 * a)
+                                     : mode == 1 ? 1 + a / 200
+                                     : mode == 2 ? -20 * std::fabs(a)
+                                                 : 1.5 + a));
+      y.push_back(static_cast<float>(mode == 0   ? 2 * b
+                                     : mode == 1 ? 9000 * b
+                                     : mode == 2 ? std::nearbyint(20 * b)
+                                                 : 90 * b));
     }
     std::vector<float> z(x.size());
     t.f32.micro(static_cast<int>(Micro::POW), z.data(), x.data(), y.data(), nullptr, static_cast<int64_t>(x.size()));
@@ -136,7 +169,9 @@ SUITE(math_pow) {
       if (!ok) ok = std::fabs(exact) > 3.4028225e38 && std::fabs(exact) < 3.402825e38;
       CHECK(ok, "%s pow(%a, %a) = %.9g, want %.9g", t.name, static_cast<double>(x[i]), static_cast<double>(y[i]),
             static_cast<double>(z[i]), exact);
-      if (want == 0 && exact == 0) CHECK(std::signbit(want) == std::signbit(z[i]), "%s pow(%g, %g): sign of 0", t.name, static_cast<double>(x[i]), static_cast<double>(y[i]));
+      if (want == 0 && exact == 0)
+        CHECK(std::signbit(want) == std::signbit(z[i]), "%s pow(%g, %g): sign of 0", t.name, static_cast<double>(x[i]),
+              static_cast<double>(y[i]));
     }
   });
 }

@@ -9,7 +9,8 @@ namespace {
 template <class T>
 void sgd(const char* name, const Kernels<T>& kernels) {
   for (int variant = 0; variant < 32; ++variant) {
-    const bool nesterov = variant & 1, maximize = variant & 2, first = variant & 4, velocity = variant & 8, decay = variant & 16;
+    const bool nesterov = variant & 1, maximize = variant & 2, first = variant & 4, velocity = variant & 8,
+               decay = variant & 16;
     const SgdArgs args = {0.1, 0.9, nesterov ? 0.0 : 0.25, decay ? 0.01 : 0.0, nesterov, maximize, first};
     for (int64_t n : {1, 7, 16, 33, 100}) {
       Values values(static_cast<uint64_t>(variant + 1));
@@ -24,7 +25,8 @@ void sgd(const char* name, const Kernels<T>& kernels) {
         }
         w1[i] = w1[i] - T(args.lr) * d;
       }
-      CHECK(check::same_bits(w, w1) && check::same_bits(v, v1), "%s sgd variant %d, n %lld", name, variant, (long long)n);
+      CHECK(check::same_bits(w, w1) && check::same_bits(v, v1), "%s sgd variant %d, n %lld", name, variant,
+            (long long)n);
     }
   }
 }
@@ -37,7 +39,15 @@ void adam(const char* name, const Kernels<T>& kernels) {
       Values values(static_cast<uint64_t>(variant + 1));
       std::vector<T> w = values.many<T>(n), g = values.many<T>(n), m(w.size()), v(w.size()), w1 = w, m1 = m, v1 = v;
       for (int step = 1; step <= 3; ++step) {
-        const AdamArgs args = {1e-3, 0.9, 0.999, 1e-8, decay ? 0.02 : 0.0, decoupled, maximize, 1 - std::pow(0.9, step), 1 - std::pow(0.999, step)};
+        const AdamArgs args = {1e-3,
+                               0.9,
+                               0.999,
+                               1e-8,
+                               decay ? 0.02 : 0.0,
+                               decoupled,
+                               maximize,
+                               1 - std::pow(0.9, step),
+                               1 - std::pow(0.999, step)};
         kernels.adam(args, n, w.data(), g.data(), m.data(), v.data());
         for (size_t i = 0; i < w.size(); ++i) {
           T d = maximize ? -g[i] : g[i];
@@ -48,8 +58,8 @@ void adam(const char* name, const Kernels<T>& kernels) {
           const T root = std::sqrt(v1[i]) * T(1 / std::sqrt(args.bias_correction2)) + T(args.eps);
           w1[i] = w1[i] - (T(args.lr / args.bias_correction1) * m1[i]) / root;
         }
-        CHECK(check::same_bits(w, w1) && check::same_bits(m, m1) && check::same_bits(v, v1), "%s adam variant %d step %d, n %lld",
-              name, variant, step, (long long)n);
+        CHECK(check::same_bits(w, w1) && check::same_bits(m, m1) && check::same_bits(v, v1),
+              "%s adam variant %d step %d, n %lld", name, variant, step, (long long)n);
       }
     }
   }
@@ -57,7 +67,8 @@ void adam(const char* name, const Kernels<T>& kernels) {
   const AdamArgs args = {0.5, 0.9, 0.999, 1e-8, 0, false, false, 0.1, 0.001};
   T w[2] = {1, 1}, g[2] = {T(1e-3), T(-40)}, m[2] = {0, 0}, v[2] = {0, 0};
   kernels.adam(args, 2, w, g, m, v);
-  CHECK(std::fabs(double(w[0]) - 0.5) < 1e-4 && std::fabs(double(w[1]) - 1.5) < 1e-4, "%s adam: the first step is lr", name);
+  CHECK(std::fabs(double(w[0]) - 0.5) < 1e-4 && std::fabs(double(w[1]) - 1.5) < 1e-4, "%s adam: the first step is lr",
+        name);
 }
 
 }  // namespace

@@ -14,15 +14,15 @@ struct Words {
 Words philox(Words c, uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
     const uint64_t p0 = uint64_t{0xD2511F53u} * c.w[0], p1 = uint64_t{0xCD9E8D57u} * c.w[2];
-    c = {{static_cast<uint32_t>(p1 >> 32) ^ c.w[1] ^ k0, static_cast<uint32_t>(p1), static_cast<uint32_t>(p0 >> 32) ^ c.w[3] ^ k1,
-          static_cast<uint32_t>(p0)}};
+    c = {{static_cast<uint32_t>(p1 >> 32) ^ c.w[1] ^ k0, static_cast<uint32_t>(p1),
+          static_cast<uint32_t>(p0 >> 32) ^ c.w[3] ^ k1, static_cast<uint32_t>(p0)}};
   }
   return c;
 }
 
 Words block(const RandomArgs& args, uint64_t counter) {
-  return philox({{static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), static_cast<uint32_t>(args.index),
-                  static_cast<uint32_t>(args.index >> 32)}},
+  return philox({{static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32),
+                  static_cast<uint32_t>(args.index), static_cast<uint32_t>(args.index >> 32)}},
                 args.key[0], args.key[1]);
 }
 
@@ -56,7 +56,8 @@ SUITE(philox_known_answers) {
     check::each_table([&](const KernelTable& t) {
       float out[4];
       t.f32.random(args, 0, 4, out);
-      for (int i = 0; i < 4; ++i) CHECK(out[i] == static_cast<float>(k.want.w[i] >> 8) * 0x1p-24f, "%s: word %d", t.name, i);
+      for (int i = 0; i < 4; ++i)
+        CHECK(out[i] == static_cast<float>(k.want.w[i] >> 8) * 0x1p-24f, "%s: word %d", t.name, i);
     });
   }
 }
@@ -69,7 +70,8 @@ SUITE(random) {
         t.f32.random(kArgs, first, n, out.data());
         bool same = true;
         for (int64_t i = 0; i < n; ++i) same = same && out[static_cast<size_t>(i)] == unit(kArgs, first + i);
-        CHECK(same && out[static_cast<size_t>(n)] == 7.0f, "%s uniform, first %lld, n %lld", t.name, (long long)first, (long long)n);
+        CHECK(same && out[static_cast<size_t>(n)] == 7.0f, "%s uniform, first %lld, n %lld", t.name, (long long)first,
+              (long long)n);
       }
     }
     RandomArgs args = kArgs;
@@ -78,7 +80,8 @@ SUITE(random) {
     std::vector<float> x(100000), whole(100000);
     const int64_t n = 100000;
     t.f32.random(args, 0, n, x.data());
-    CHECK(*std::min_element(x.begin(), x.end()) >= -3 && *std::max_element(x.begin(), x.end()) < 5, "%s uniform in [a, b)", t.name);
+    CHECK(*std::min_element(x.begin(), x.end()) >= -3 && *std::max_element(x.begin(), x.end()) < 5,
+          "%s uniform in [a, b)", t.name);
     args.a = 1;
     args.b = 1 + 0x1p-22;  // a + (b - a) u rounds to b unless it is kept below
     t.f32.random(args, 0, n, x.data());
@@ -102,15 +105,18 @@ SUITE(random) {
       const double u = ((w.w[i % 4] >> 8) + 1) * 0x1p-24, angle = 6.283185307179586 * (w.w[i % 4 + 1] >> 8) * 0x1p-24;
       const double radius = std::sqrt(-2 * std::log(u));
       // radius: log 1 ulp halved by the root, root .5; sine 2 ulp with its reduced angle; two products and the sum
-      CHECK(std::fabs(double(x[size_t(i)]) - (2 + 3 * radius * std::cos(angle))) <= 0x1p-23 * 4 * (2 + 3 * radius), "%s normal, cosine", t.name);
-      CHECK(std::fabs(double(x[size_t(i) + 1]) - (2 + 3 * radius * std::sin(angle))) <= 0x1p-23 * 4 * (2 + 3 * radius), "%s normal, sine", t.name);
+      CHECK(std::fabs(double(x[size_t(i)]) - (2 + 3 * radius * std::cos(angle))) <= 0x1p-23 * 4 * (2 + 3 * radius),
+            "%s normal, cosine", t.name);
+      CHECK(std::fabs(double(x[size_t(i) + 1]) - (2 + 3 * radius * std::sin(angle))) <= 0x1p-23 * 4 * (2 + 3 * radius),
+            "%s normal, sine", t.name);
     }
     for (int kind = 0; kind < 3; ++kind) {  // pieces give the same bits
       args.distribution = static_cast<Distribution>(kind);
       args.a = 0.3;
       args.b = 2;
       t.f32.random(args, 0, 1000, whole.data());
-      for (int64_t start = 0; start < 1000; start += 52) t.f32.random(args, start, std::min<int64_t>(52, 1000 - start), &x[size_t(start)]);
+      for (int64_t start = 0; start < 1000; start += 52)
+        t.f32.random(args, start, std::min<int64_t>(52, 1000 - start), &x[size_t(start)]);
       CHECK(std::memcmp(x.data(), whole.data(), 4000) == 0, "%s distribution %d in pieces", t.name, kind);
     }
     for (double p : {0.0, 0.1, 0.5, 1.0}) {
@@ -143,6 +149,7 @@ SUITE(random) {
   check::each_table([&](const KernelTable& t) {
     float single[9];
     t.f32.random(normal, 4, 9, single);
-    for (int i = 0; i < 9; ++i) CHECK(std::fabs(double(single[i]) - z[i]) < 1e-5, "%s and float64 draw the same normal sample", t.name);
+    for (int i = 0; i < 9; ++i)
+      CHECK(std::fabs(double(single[i]) - z[i]) < 1e-5, "%s and float64 draw the same normal sample", t.name);
   });
 }

@@ -10,23 +10,40 @@ namespace {
 
 constexpr int64_t lengths[] = {0, 1, 2, 3, 5, 8, 10, 15, 16, 17, 63, 64, 65, 127, 128, 1000, 4095, 4096};
 
+int32_t wrapped(uint32_t x) {
+  return static_cast<int32_t>(x);
+}
+
 template <class T>
 T combine(Reduction reduction, T a, T b) {
+  if constexpr (sizeof(T) == 4 && static_cast<T>(0.5) == 0) {  // integers wrap
+    const uint32_t x = static_cast<uint32_t>(a), y = static_cast<uint32_t>(b);
+    if (reduction == Reduction::SUM) return wrapped(x + y);
+    if (reduction == Reduction::PROD) return wrapped(x * y);
+  }
   switch (reduction) {
-    case Reduction::SUM: return static_cast<T>(a + b);
-    case Reduction::PROD: return static_cast<T>(a * b);
-    case Reduction::MAX: return a != a || b != b ? (a != a ? a : b) : std::max(a, b);
-    default: return a != a || b != b ? (a != a ? a : b) : std::min(a, b);
+    case Reduction::SUM:
+      return static_cast<T>(a + b);
+    case Reduction::PROD:
+      return static_cast<T>(a * b);
+    case Reduction::MAX:
+      return a != a || b != b ? (a != a ? a : b) : std::max(a, b);
+    default:
+      return a != a || b != b ? (a != a ? a : b) : std::min(a, b);
   }
 }
 template <class T>
 T identity(Reduction reduction) {
   const bool integer = static_cast<T>(0.5) == 0;
   switch (reduction) {
-    case Reduction::SUM: return 0;
-    case Reduction::PROD: return 1;
-    case Reduction::MAX: return integer ? static_cast<T>(INT32_MIN) : static_cast<T>(-INFINITY);
-    default: return integer ? static_cast<T>(INT32_MAX) : static_cast<T>(INFINITY);
+    case Reduction::SUM:
+      return 0;
+    case Reduction::PROD:
+      return 1;
+    case Reduction::MAX:
+      return integer ? static_cast<T>(INT32_MIN) : static_cast<T>(-INFINITY);
+    default:
+      return integer ? static_cast<T>(INT32_MAX) : static_cast<T>(INFINITY);
   }
 }
 
@@ -64,7 +81,8 @@ void reductions(const char* name, const Kernels<T>& kernels) {
     for (int64_t n : lengths) {
       const std::vector<T> x = values_of<T>(static_cast<uint64_t>(n) + 1, n);
       const T got = kernels.reduce_block(code, x.data(), n), want = in_order(reduction, x);
-      CHECK(equal(got, want), "%s reduction %d of %lld = %.9g, want %.9g", name, code, (long long)n, double(got), double(want));
+      CHECK(equal(got, want), "%s reduction %d of %lld = %.9g, want %.9g", name, code, (long long)n, double(got),
+            double(want));
     }
     for (int64_t cols : {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 130}) {
       for (int64_t rows : {0, 1, 2, 7, 128}) {
@@ -75,8 +93,8 @@ void reductions(const char* name, const Kernels<T>& kernels) {
         for (int64_t j = 0; j < cols; ++j) {
           T want = identity<T>(reduction);
           for (int64_t i = 0; i < rows; ++i) want = combine(reduction, want, x[static_cast<size_t>(i * stride + j)]);
-          CHECK(equal(out[static_cast<size_t>(j)], want), "%s reduction %d, column %lld of %lldx%lld", name, code, (long long)j,
-                (long long)rows, (long long)cols);
+          CHECK(equal(out[static_cast<size_t>(j)], want), "%s reduction %d, column %lld of %lldx%lld", name, code,
+                (long long)j, (long long)rows, (long long)cols);
         }
         CHECK(out[static_cast<size_t>(cols)] == T(5), "%s reduce_rows wrote past the end", name);
       }
@@ -86,9 +104,12 @@ void reductions(const char* name, const Kernels<T>& kernels) {
     if (n == 0) continue;
     std::vector<T> x = values_of<T>(static_cast<uint64_t>(n) + 7, n);
     if (n > 2) x[static_cast<size_t>(n - 1)] = x[static_cast<size_t>(n / 2)];  // ties
-    const int64_t most = std::max_element(x.begin(), x.end()) - x.begin(), least = std::min_element(x.begin(), x.end()) - x.begin();
-    CHECK(kernels.arg_reduce(static_cast<int>(Reduction::ARGMAX), x.data(), n) == most, "%s argmax of %lld", name, (long long)n);
-    CHECK(kernels.arg_reduce(static_cast<int>(Reduction::ARGMIN), x.data(), n) == least, "%s argmin of %lld", name, (long long)n);
+    const int64_t most = std::max_element(x.begin(), x.end()) - x.begin(),
+                  least = std::min_element(x.begin(), x.end()) - x.begin();
+    CHECK(kernels.arg_reduce(static_cast<int>(Reduction::ARGMAX), x.data(), n) == most, "%s argmax of %lld", name,
+          (long long)n);
+    CHECK(kernels.arg_reduce(static_cast<int>(Reduction::ARGMIN), x.data(), n) == least, "%s argmin of %lld", name,
+          (long long)n);
   }
 }
 
@@ -100,7 +121,8 @@ void with_nan(const char* name, const Kernels<T>& kernels) {
       x[static_cast<size_t>(at)] = static_cast<T>(NAN);
       x[static_cast<size_t>(n - 1)] = at == n - 1 ? static_cast<T>(NAN) : static_cast<T>(INFINITY);
       for (Reduction r : {Reduction::SUM, Reduction::PROD, Reduction::MAX, Reduction::MIN}) {
-        CHECK(std::isnan(kernels.reduce_block(static_cast<int>(r), x.data(), n)), "%s reduction %d keeps NaN", name, int(r));
+        CHECK(std::isnan(kernels.reduce_block(static_cast<int>(r), x.data(), n)), "%s reduction %d keeps NaN", name,
+              int(r));
       }
       for (Reduction r : {Reduction::ARGMAX, Reduction::ARGMIN}) {
         CHECK(kernels.arg_reduce(static_cast<int>(r), x.data(), n) == at, "%s: the first NaN is the extreme", name);
@@ -127,22 +149,25 @@ void softmax(const char* name, const Kernels<T>& kernels) {
         const double peak = static_cast<double>(*std::max_element(row, row + cols));
         double total = 0;
         for (int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<double>(row[j]) - peak);
-        // x - max is rounded (eps |x - max|), e^x has 2 ulp, the sum cols / lanes + log roundings at most, then two more
+        // x - max is rounded (eps |x - max|), e^x has 2 ulp, the sum cols / lanes + log roundings at most, then two
+        // more
         const double sums = 8 + 2 * std::min(64.0, static_cast<double>(cols)) + static_cast<double>(cols) / 256;
         for (int64_t j = 0; j < cols; ++j) {
           const size_t at = static_cast<size_t>(r * cols + j);
           const double z = static_cast<double>(row[j]) - peak, want = std::exp(z) / total;
           const double tolerance = eps * (sums + std::fabs(z)) * want + 1.2e-38;
-          CHECK(std::fabs(double(p[at]) - want) <= tolerance, "%s softmax of %lld: %.9g, want %.9g", name, (long long)cols,
-                double(p[at]), want);
+          CHECK(std::fabs(double(p[at]) - want) <= tolerance, "%s softmax of %lld: %.9g, want %.9g", name,
+                (long long)cols, double(p[at]), want);
           const double log_tolerance = eps * (sums + 3 * std::fabs(z) + 2 * std::log(total));
-          CHECK(std::fabs(double(l[at]) - (z - std::log(total))) <= log_tolerance, "%s log softmax of %lld", name, (long long)cols);
+          CHECK(std::fabs(double(l[at]) - (z - std::log(total))) <= log_tolerance, "%s log softmax of %lld", name,
+                (long long)cols);
           const double hot = want - (j == labels[r] ? 1 : 0);
           CHECK(std::fabs(double(grad[at]) - hot) <= tolerance + eps, "%s gradient of softmax cross-entropy", name);
         }
         const double z = static_cast<double>(row[labels[r]]) - peak, want = std::log(total) - z;
         CHECK(std::fabs(double(loss[size_t(r)]) - want) <= eps * (sums + 3 * std::fabs(z) + 2 * std::log(total)),
-              "%s softmax cross-entropy of %lld: %.9g, want %.9g", name, (long long)cols, double(loss[size_t(r)]), want);
+              "%s softmax cross-entropy of %lld: %.9g, want %.9g", name, (long long)cols, double(loss[size_t(r)]),
+              want);
       }
       std::vector<T> in_place = x;
       kernels.softmax(in_place.data(), rows, cols, in_place.data(), false);

@@ -5,8 +5,8 @@ import {
   flush,
   grad,
   nn,
-  optim,
   OptionError,
+  optim,
   ShapeError,
   seed,
   type Tensor,
@@ -21,7 +21,8 @@ interface Golden {
   readonly shape: number[];
   readonly data: number[];
 }
-const golden = (name: string) => JSON.parse(readFileSync(new URL(`goldens/${name}.json`, import.meta.url), 'utf8')).cases;
+const golden = (name: string) =>
+  JSON.parse(readFileSync(new URL(`goldens/${name}.json`, import.meta.url), 'utf8')).cases;
 const f64 = ({ data, shape }: Golden): Tensor => tensor(Float64Array.from(data), { shape });
 
 /** |got − want| <= bound · (scale + |want|). */
@@ -35,7 +36,14 @@ function close(got: ArrayLike<number>, want: readonly number[], bound: number, s
 describe('Linear', () => {
   it('is x·Wᵀ + b on the last axis, for any leading axes', async () => {
     const layer = new Linear(2, 3);
-    layer.loadStateDict({ weight: tensor([[1, 2], [3, 4], [5, 6]]), bias: tensor([10, 20, 30]) });
+    layer.loadStateDict({
+      weight: tensor([
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ]),
+      bias: tensor([10, 20, 30]),
+    });
     expect(await layer.forward(tensor([[1, 1]])).data()).toEqual(Float32Array.of(13, 27, 41));
     expect(await layer.forward(tensor([1, 0])).data()).toEqual(Float32Array.of(11, 23, 35));
     expect(layer.forward(zeros([4, 5, 2])).shape).toEqual([4, 5, 3]);
@@ -46,7 +54,7 @@ describe('Linear', () => {
     seed(5);
     const layer = new Linear(100, 400);
     for (const p of layer.parameters()) {
-      const values = await p.read().data();
+      const values = Array.from(await p.read().data());
       const mean = values.reduce((a, b) => a + b, 0) / values.length;
       const std = Math.sqrt(values.reduce((a, b) => a + b * b, 0) / values.length);
       expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(0.1);
@@ -78,11 +86,16 @@ describe('Linear', () => {
   it('names itself, what came and what was expected', () => {
     const model = new Sequential(new Linear(784, 128), new nn.ReLU());
     expect(() => model.forward(zeros([64, 28, 28]))).toThrow(
-      new ShapeError('Linear(784→128) "0": got [64, 28, 28], expected last dimension 784; add new nn.Flatten() before it'),
+      new ShapeError(
+        'Linear(784→128) "0": got [64, 28, 28], expected last dimension 784; add new nn.Flatten() before it',
+      ),
     );
-    expect(() => new Linear(3, 1).forward(zeros([2, 4]))).toThrow(new ShapeError('Linear(3→1): got [2, 4], expected last dimension 3'));
+    expect(() => new Linear(3, 1).forward(zeros([2, 4]))).toThrow(
+      new ShapeError('Linear(3→1): got [2, 4], expected last dimension 3'),
+    );
     expect(() => new Linear(3, 1).forward(zeros([]))).toThrow(ShapeError);
-    for (const bad of [0, -1, 1.5, Number.NaN, '3' as unknown as number]) expect(() => new Linear(bad, 1)).toThrow(OptionError);
+    for (const bad of [0, -1, 1.5, Number.NaN, '3' as unknown as number])
+      expect(() => new Linear(bad, 1)).toThrow(OptionError);
   });
 });
 
@@ -99,7 +112,7 @@ describe('initialisers', () => {
     ['uniform', init.uniform(-1, 1), Math.sqrt(1 / 3)],
   ])('%s has its standard deviation', async (_, make, std) => {
     seed(2);
-    const values = await make([150, 50], context).data();
+    const values = Array.from(await make([150, 50], context).data());
     const got = Math.sqrt(values.reduce((a, b) => a + b * b, 0) / values.length);
     expect(Math.abs(got / std - 1)).toBeLessThan(6 / Math.sqrt(2 * values.length)); // six standard errors
   });
@@ -110,7 +123,11 @@ describe('initialisers', () => {
 });
 
 describe('activations agree with PyTorch in float64', () => {
-  const { x, weights, layers } = golden('activations') as { x: Golden; weights: Golden; layers: { name: string; y: Golden; grad: Golden }[] };
+  const { x, weights, layers } = golden('activations') as {
+    x: Golden;
+    weights: Golden;
+    layers: { name: string; y: Golden; grad: Golden }[];
+  };
   it.each(layers.map((l) => [l.name, l] as const))('%s', async (name, { y, grad: expected }) => {
     const layer = new (nn as unknown as Record<string, new () => nn.Module>)[name]();
     // Bound: about 30 roundings of elementary functions with 4 ulp each.
@@ -123,14 +140,33 @@ describe('activations agree with PyTorch in float64', () => {
     const x = tensor(Float64Array.of(-2, 0.5));
     close(await new nn.LeakyReLU(0.2).forward(x).data(), [-0.4, 0.5], 2 ** -50);
     close(await new nn.ELU(2).forward(x).data(), [2 * Math.expm1(-2), 0.5], 2 ** -50);
-    close(await new nn.Softplus({ beta: 3 }).forward(x).data(), [Math.log1p(Math.exp(-6)) / 3, Math.log1p(Math.exp(1.5)) / 3], 2 ** -50);
-    close(await new nn.GELU({ approximate: 'tanh' }).forward(x).data(), [-0.04540230591222494, 0.34571400982514394], 2 ** -50);
-    close(await new nn.Softmax(0).forward(tensor([[0, 1], [0, 3]])).data(), [0.5, 1 / (1 + Math.E ** 2), 0.5, 1 / (1 + Math.E ** -2)], 2 ** -22);
+    close(
+      await new nn.Softplus({ beta: 3 }).forward(x).data(),
+      [Math.log1p(Math.exp(-6)) / 3, Math.log1p(Math.exp(1.5)) / 3],
+      2 ** -50,
+    );
+    close(
+      await new nn.GELU({ approximate: 'tanh' }).forward(x).data(),
+      [-0.04540230591222494, 0.34571400982514394],
+      2 ** -50,
+    );
+    close(
+      await new nn.Softmax(0)
+        .forward(
+          tensor([
+            [0, 1],
+            [0, 3],
+          ]),
+        )
+        .data(),
+      [0.5, 1 / (1 + Math.E ** 2), 0.5, 1 / (1 + Math.E ** -2)],
+      2 ** -22,
+    );
     expect(() => new nn.Softplus({ beta: 0 })).toThrow(OptionError);
     expect(() => new nn.GELU({ approximate: 'erf' as 'tanh' })).toThrow(OptionError);
-    expect([new nn.Softmax(1), new nn.LeakyReLU(), new nn.ELU(), new nn.GELU(), new nn.Softplus()].map(String)).toEqual([
-      'Softmax(axis=1)', 'LeakyReLU(0.01)', 'ELU(1)', 'GELU', 'Softplus',
-    ]);
+    expect([new nn.Softmax(1), new nn.LeakyReLU(), new nn.ELU(), new nn.GELU(), new nn.Softplus()].map(String)).toEqual(
+      ['Softmax(axis=1)', 'LeakyReLU(0.01)', 'ELU(1)', 'GELU', 'Softplus'],
+    );
   });
 });
 
@@ -167,7 +203,9 @@ describe('Dropout', () => {
 
 describe('Sequential', () => {
   it('says what is not a layer', () => {
-    expect(() => new Sequential(nn.ReLU as unknown as nn.Module)).toThrow(/layer 0 is the function or class ReLU.*write new nn\.ReLU\(\)/);
+    expect(() => new Sequential(nn.ReLU as unknown as nn.Module)).toThrow(
+      /layer 0 is the function or class ReLU.*write new nn\.ReLU\(\)/,
+    );
     expect(() => new Sequential([new nn.ReLU()] as unknown as nn.Module)).toThrow(/spread it/);
     expect(() => new Sequential().append(null as unknown as nn.Module)).toThrow(/layer 0 is null/);
   });
@@ -195,5 +233,6 @@ it('ten Adam steps of an MLP follow PyTorch in float64', async () => {
   // Rounding grows at most a few times a step through Adam's division; 1e-12 leaves 4 digits to spare.
   close(got, losses, 1e-12);
   const dict = await model.stateDict();
-  for (const [key, value] of Object.entries(end) as [string, Golden][]) close(await dict[key].data(), value.data, 1e-12);
+  for (const [key, value] of Object.entries(end) as [string, Golden][])
+    close(await dict[key].data(), value.data, 1e-12);
 });

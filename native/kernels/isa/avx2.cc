@@ -13,6 +13,7 @@
 
 #define NEURITE_ISA avx2
 #include "../../simd/avx2.h"
+
 #include "../../simd/math.inl.h"
 
 namespace neurite::avx2 {
@@ -27,14 +28,19 @@ struct Tile<float> {
 #include "../kernels.inl.h"
 
 namespace neurite::avx2 {
-static constexpr KernelTable kTable = {Isa::AVX2, "avx2", Tile<float>::rows, Tile<float>::vectors * F32::lanes, all_kernels<float>()};
-}
+static constexpr int64_t kColumns = Tile<float>::vectors * F32::lanes;
+static constexpr KernelTable kTable = {Isa::AVX2, "avx2", Tile<float>::rows, kColumns, all_kernels<float>()};
+}  // namespace neurite::avx2
 
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
 
-const neurite::KernelTable* neurite::avx2_table() noexcept { return &avx2::kTable; }
+const neurite::KernelTable* neurite::avx2_table() noexcept {
+  return &avx2::kTable;
+}
 #else
-const neurite::KernelTable* neurite::avx2_table() noexcept { return nullptr; }
+const neurite::KernelTable* neurite::avx2_table() noexcept {
+  return nullptr;
+}
 #endif

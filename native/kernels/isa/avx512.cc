@@ -1,5 +1,5 @@
-// AVX-512 (F, BW, VL, DQ). Nothing but this namespace may be compiled below the target pragma: an inline function that the
-// linker could merge with another unit's copy would put AVX-512 code into the baseline.
+// AVX-512 (F, BW, VL, DQ). Nothing but this namespace may be compiled below the target pragma: an inline function that
+// the linker could merge with another unit's copy would put AVX-512 code into the baseline.
 #include "../../simd/common.h"
 #include "../table.h"
 
@@ -7,13 +7,15 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), \
+                             apply_to = function)
 #elif defined(__GNUC__)
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")
 #endif
 
 #define NEURITE_ISA avx512
 #include "../../simd/avx512.h"
+
 #include "../../simd/math.inl.h"
 
 namespace neurite::avx512 {
@@ -28,14 +30,19 @@ struct Tile<float> {
 #include "../kernels.inl.h"
 
 namespace neurite::avx512 {
-static constexpr KernelTable kTable = {Isa::AVX512, "avx512", Tile<float>::rows, Tile<float>::vectors * F32::lanes, all_kernels<float>()};
-}
+static constexpr int64_t kColumns = Tile<float>::vectors * F32::lanes;
+static constexpr KernelTable kTable = {Isa::AVX512, "avx512", Tile<float>::rows, kColumns, all_kernels<float>()};
+}  // namespace neurite::avx512
 
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
 
-const neurite::KernelTable* neurite::avx512_table() noexcept { return &avx512::kTable; }
+const neurite::KernelTable* neurite::avx512_table() noexcept {
+  return &avx512::kTable;
+}
 #else
-const neurite::KernelTable* neurite::avx512_table() noexcept { return nullptr; }
+const neurite::KernelTable* neurite::avx512_table() noexcept {
+  return nullptr;
+}
 #endif

@@ -7,6 +7,7 @@
 
 #define NEURITE_ISA neon
 #include "../../simd/neon.h"
+
 #include "../../simd/math.inl.h"
 
 namespace neurite::neon {
@@ -21,10 +22,15 @@ struct Tile<float> {
 #include "../kernels.inl.h"
 
 namespace neurite::neon {
-static constexpr KernelTable kTable = {Isa::NEON, "neon", Tile<float>::rows, Tile<float>::vectors * F32::lanes, all_kernels<float>()};
-}
+static constexpr int64_t kColumns = Tile<float>::vectors * F32::lanes;
+static constexpr KernelTable kTable = {Isa::NEON, "neon", Tile<float>::rows, kColumns, all_kernels<float>()};
+}  // namespace neurite::neon
 
-const neurite::KernelTable* neurite::neon_table() noexcept { return &neon::kTable; }
+const neurite::KernelTable* neurite::neon_table() noexcept {
+  return &neon::kTable;
+}
 #else
-const neurite::KernelTable* neurite::neon_table() noexcept { return nullptr; }
+const neurite::KernelTable* neurite::neon_table() noexcept {
+  return nullptr;
+}
 #endif

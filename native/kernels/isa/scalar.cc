@@ -1,9 +1,11 @@
-// The baseline of every CPU, and the only unit with float64 and int32: one lane, vectorised by the compiler where it can.
+// The baseline of every CPU, and the only unit with float64 and int32: one lane, vectorised by the compiler where it
+// can.
 #include "../../simd/common.h"
 #include "../table.h"
 
 #define NEURITE_ISA scalar
 #include "../../simd/scalar.h"
+
 #include "../../simd/math.inl.h"
 
 namespace neurite::scalar {
@@ -44,7 +46,8 @@ struct Stream<double> {
   }
 };
 
-static constexpr KernelTable kTable = {Isa::SCALAR, "scalar", Tile<float>::rows, Tile<float>::vectors, all_kernels<float>()};
+static constexpr KernelTable kTable = {Isa::SCALAR, "scalar", Tile<float>::rows, Tile<float>::vectors,
+                                       all_kernels<float>()};
 static constexpr Kernels<double> kFloat64 = all_kernels<double>();
 
 static constexpr Kernels<int32_t> int32_table() {
@@ -61,6 +64,12 @@ static constexpr Kernels<int32_t> kInt32 = int32_table();
 
 }  // namespace neurite::scalar
 
-const neurite::KernelTable* neurite::scalar_table() noexcept { return &scalar::kTable; }
-const neurite::Kernels<double>& neurite::float64_kernels() noexcept { return scalar::kFloat64; }
-const neurite::Kernels<int32_t>& neurite::int32_kernels() noexcept { return scalar::kInt32; }
+const neurite::KernelTable* neurite::scalar_table() noexcept {
+  return &scalar::kTable;
+}
+const neurite::Kernels<double>& neurite::float64_kernels() noexcept {
+  return scalar::kFloat64;
+}
+const neurite::Kernels<int32_t>& neurite::int32_kernels() noexcept {
+  return scalar::kInt32;
+}

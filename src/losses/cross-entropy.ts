@@ -16,7 +16,8 @@ import { type LossOptions, reduce } from './reduction.js';
  * @see PyTorch, torch.nn.functional.cross_entropy; gradient at the logits: (softmax − one-hot) / n.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: LossOptions = {}): Tensor {
-  if (!isFloat(logits.dtype)) throw new DTypeError(`crossEntropy: got ${logits.dtype} logits, expected float32 or float64`);
+  if (!isFloat(logits.dtype))
+    throw new DTypeError(`crossEntropy: got ${logits.dtype} logits, expected float32 or float64`);
   checkLabels('crossEntropy', logits, labels);
   const classes = logits.shape[logits.shape.length - 1];
   const n = sizeOf(labels.shape);
@@ -33,7 +34,7 @@ export function checkLabels(what: string, logits: Tensor, labels: Tensor): void 
   if (logits.shape.length === 0) throw new ShapeError(`${what}: got scalar logits, expected [..., classes]`);
   if (labels.dtype !== 'int32' && labels.dtype !== 'uint8') {
     const oneHot = sameShape(labels.shape, logits.shape);
-    const hint = oneHot ? "they look one-hot: use argmax(labels, { axis: -1 })" : "use labels.cast('int32')";
+    const hint = oneHot ? 'they look one-hot: use argmax(labels, { axis: -1 })' : "use labels.cast('int32')";
     throw new DTypeError(`${what}: got ${labels.dtype} labels, expected int32 class numbers; ${hint}`);
   }
   if (!sameShape(labels.shape, expected)) {

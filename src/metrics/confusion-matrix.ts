@@ -16,23 +16,32 @@ export function confusionMatrix(
   options: { readonly classes?: number } = {},
 ): number[][] {
   if (labels.length !== predictions.length) {
-    throw new ShapeError(`confusionMatrix: got ${labels.length} labels and ${predictions.length} predictions, expected as many`);
+    throw new ShapeError(
+      `confusionMatrix: got ${labels.length} labels and ${predictions.length} predictions, expected as many`,
+    );
   }
   let classes = options.classes ?? 0;
   if (!Number.isSafeInteger(classes) || classes < 0) {
     throw new OptionError(`confusionMatrix: classes is ${String(classes)}, expected a whole number >= 1`);
   }
-  for (const [what, list] of [['label', labels], ['prediction', predictions]] as const) {
+  for (const [what, list] of [
+    ['label', labels],
+    ['prediction', predictions],
+  ] as const) {
     for (let i = 0; i < list.length; i++) {
       const c = list[i];
       if (!Number.isSafeInteger(c) || c < 0 || (options.classes !== undefined && c >= options.classes)) {
-        throw new DataError(`confusionMatrix: ${what} ${i} is ${String(c)}, expected a class in [0, ${options.classes ?? '…'})`);
+        throw new DataError(
+          `confusionMatrix: ${what} ${i} is ${String(c)}, expected a class in [0, ${options.classes ?? '…'})`,
+        );
       }
       if (c >= classes) classes = c + 1;
     }
   }
   if (classes > MAX_INFERRED && options.classes === undefined) {
-    throw new DataError(`confusionMatrix: class ${classes - 1} would need a matrix of ${classes} rows; give { classes } if it is meant`);
+    throw new DataError(
+      `confusionMatrix: class ${classes - 1} would need a matrix of ${classes} rows; give { classes } if it is meant`,
+    );
   }
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (let i = 0; i < labels.length; i++) matrix[labels[i]][predictions[i]] += 1;

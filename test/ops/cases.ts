@@ -1,0 +1,28 @@
+import type { OpName } from '../../src/ops/index.js';
+import type { OpCase } from './case.js';
+import { composedCases } from './composed.cases.js';
+import { elementwiseCases } from './elementwise.cases.js';
+import { gatherCases } from './gather.cases.js';
+import { guardCases } from './guard.cases.js';
+import { matmulCases } from './matmul.cases.js';
+import { movementCases } from './movement.cases.js';
+import { optimCases } from './optim.cases.js';
+import { randomCases } from './random.cases.js';
+import { reduceCases } from './reduce.cases.js';
+import { softmaxCases } from './softmax.cases.js';
+
+/** Cases of every op: one without is a type error here. */
+export const CASES = {
+  ...elementwiseCases,
+  ...reduceCases,
+  ...movementCases,
+  ...matmulCases,
+  ...softmaxCases,
+  ...gatherCases,
+  ...randomCases,
+  ...guardCases,
+  ...optimCases,
+} satisfies Record<OpName, OpCase[]>;
+
+/** Cases of functions made of ops. */
+export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = composedCases;
