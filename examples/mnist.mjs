@@ -12,6 +12,7 @@ async function train(options) {
   const say = options.json ? () => {} : (text) => console.log(text);
   if (options.threads !== undefined) configure({ threads: options.threads });
   seed(options.seed);
+  await mkdir(options.out, { recursive: true }); // now, not after the training
   const data = await mnist(options.data === undefined ? {} : { dir: options.data });
   const inputs = data.train.x.shape[1];
   const model = createModel(inputs, options.hidden, data.classes);
@@ -54,7 +55,6 @@ async function train(options) {
 }
 
 async function save({ out, json, ...settings }, model, history, result) {
-  await mkdir(out, { recursive: true });
   await model.save(join(out, 'model.safetensors'));
   await writeFile(join(out, 'history.json'), `${JSON.stringify({ settings, result, ...history }, null, 2)}\n`);
   // A run that was stopped in its first epoch has no curve.
@@ -72,7 +72,7 @@ function stopOnInterrupt() {
   process.on('SIGINT', () => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
-    console.error('\nstopping; Ctrl-C again exits at once without saving');
+    console.error('\nstopping after the steps in flight; Ctrl-C again exits at once without saving');
   });
   return controller;
 }

@@ -1,5 +1,6 @@
 // GEMM: cuts C into tasks by shape and calls the kernel for each.
 #include <algorithm>
+#include <limits>
 
 #include "../base/checked.h"
 #include "reader.h"
@@ -8,10 +9,10 @@
 namespace neurite {
 namespace {
 
-constexpr int64_t kSerialWork = 200'000;   // multiply-adds below which waking a thread costs more than it gives
-constexpr int64_t kTaskWork = 500'000;     // and what a task should have at least
-constexpr int64_t kMaxTasks = 256;         // a few each for the largest team we expect
-constexpr int64_t kMinTaskRows = 64;       // rows that pay for packing B again, in a task that has not all rows
+constexpr int64_t kSerialWork = 200'000;  // multiply-adds below which waking a thread costs more than it gives
+constexpr int64_t kTaskWork = 1'000'000;  // and what a task should have: about 10 microseconds
+constexpr int64_t kMaxTasks = 256;        // a few each for the largest team we expect
+constexpr int64_t kMinTaskRows = 64;      // rows that pay for packing B again
 
 struct Grid {
   int64_t row_step, col_step, rows, cols;  // block size and number of blocks
@@ -21,15 +22,24 @@ struct Grid {
 Grid choose_grid(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t mr, int64_t nr) {
   const int64_t work = checked_product({batch, m, n, std::max<int64_t>(k, 1)}).value_or(int64_t{1} << 60);
   if (work < kSerialWork || m == 0 || n == 0) return {std::max<int64_t>(m, 1), std::max<int64_t>(n, 1), 1, 1};
-  const int64_t wanted = ceil_div(std::clamp<int64_t>(work / kTaskWork, 2, kMaxTasks), batch);
-  // Columns first: B is then packed once in all. Rows only when columns do not give enough tasks.
+  const int64_t tasks = std::clamp<int64_t>(std::min(work / kTaskWork, 64 + work / (16 * kTaskWork)), 2, kMaxTasks);
+  const int64_t wanted = ceil_div(tasks, batch);
   const int64_t panels = ceil_div(n, nr);
-  const int64_t col_tasks = std::min(wanted, panels);
-  const int64_t col_step = ceil_div(panels, col_tasks) * nr;
-  const int64_t cols = ceil_div(n, col_step);
-  const int64_t row_tasks = std::clamp<int64_t>(ceil_div(wanted, cols), 1, ceil_div(m, kMinTaskRows));
-  const int64_t row_step = round_up(ceil_div(m, row_tasks), mr);
-  return {row_step, col_step, ceil_div(m, row_step), cols};
+  // Every row of blocks packs all of B again, every column of blocks reads (or packs) all of A again, for half the price.
+  int64_t best_rows = 1, best_cols = 1;
+  double best = std::numeric_limits<double>::infinity();
+  for (int64_t rows = 1; rows <= std::min(wanted, ceil_div(m, kMinTaskRows)); ++rows) {
+    const int64_t cols = std::min(ceil_div(wanted, rows), panels);
+    const double missing = std::max(1.0, static_cast<double>(wanted) / static_cast<double>(rows * cols));
+    const double cost = (static_cast<double>(rows * n) + 0.5 * static_cast<double>(cols * m)) * missing;
+    if (cost >= best) continue;
+    best = cost;
+    best_rows = rows;
+    best_cols = cols;
+  }
+  const int64_t row_step = round_up(ceil_div(m, best_rows), mr);
+  const int64_t col_step = ceil_div(panels, best_cols) * nr;
+  return {row_step, col_step, ceil_div(m, row_step), ceil_div(n, col_step)};
 }
 
 struct GemmShape {

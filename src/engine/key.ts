@@ -31,14 +31,14 @@ export class KeyWriter {
     this.int(this.halves[1]);
   }
 
-  /** Node as seen from position `indexOf`: op, type, attributes, inputs. */
-  node(node: Tensor, indexOf: ReadonlyMap<Tensor, number>, rngBase: number): void {
+  /** Op, type, attributes and inputs of a node; `first` is the mark of the graph's first node. */
+  node(node: Tensor, first: number, rngBase: number): void {
     this.int(idOf(ops, node.op));
     this.int(DTYPES.indexOf(node.dtype));
     this.int(node.shape.length);
     for (const d of node.shape) this.int(d);
     this.attrs(node, rngBase);
-    for (const x of node.inputs) this.int(indexOf.get(x) as number);
+    for (const x of node.inputs) this.int(x.mark - first);
   }
 
   private attrs(node: Tensor, rngBase: number): void {

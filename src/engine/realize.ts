@@ -36,9 +36,13 @@ function realizeRoots(tensors: Iterable<Tensor>, values: ReadonlySet<Tensor>, sy
   for (const t of tensors) want(t);
   for (const t of graphState.joinNext) want(t);
   if (roots.size === 0 && values.size === 0) return;
-  // Values returned by the valueAndGrad whose gradients the writes use are computed with them: afterwards their inputs are gone.
-  for (const node of reachable(values)) for (const c of node.companions ?? []) want(c);
-  const nodes = reachable([...roots, ...values]);
+  // Values returned by the valueAndGrad whose gradients the writes use are computed with them: afterwards their inputs are
+  // gone. Gradients that only a root needs bring them along too; they are in its graph anyway.
+  const nodes = reachable([...roots, ...values], (node) => {
+    if (node.companions === null || values.size === 0) return [];
+    node.companions.forEach(want);
+    return node.companions;
+  });
   if (realizeOlderSeeds(nodes, sync)) {
     realizeNow(tensors, sync);
     return;

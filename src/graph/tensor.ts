@@ -34,6 +34,8 @@ export class Tensor {
   readonly scope: string;
   /** Values that must be realised together with this node if it feeds a pending write (set by valueAndGrad). */
   companions: readonly Tensor[] | null;
+  /** Stamp of the last walk that met this node, plus its position there (see engine/collect). */
+  mark: number;
 
   constructor(op: OpDef, inputs: readonly Tensor[], attrs: Attrs, aval: Aval, outs: readonly Aval[] | null) {
     this.id = graphState.nextId++;
@@ -49,6 +51,7 @@ export class Tensor {
     this.epoch = epoch;
     this.scope = graphState.scope;
     this.companions = null;
+    this.mark = 0;
     if (inputs.length > 0) graphState.onBuild?.(this);
   }
 }

@@ -67,15 +67,57 @@ export function fuseGroups(graph: Graph, located: readonly Located[], absorbed: 
       if (depth[user.index] === depth[i] && inRegisters(user)) parent[find(user.index)] = find(i);
     }
   }
-  const groups = new Map<number, Node[]>();
-  for (const node of nodes) {
-    if (!fusible(node)) continue;
-    const root = find(node.index);
-    const group = groups.get(root);
-    if (group === undefined) groups.set(root, [node]);
-    else group.push(node);
+  const gather = (): Map<number, Node[]> => {
+    const groups = new Map<number, Node[]>();
+    for (const node of nodes) {
+      if (!fusible(node)) continue;
+      const root = find(node.index);
+      const group = groups.get(root);
+      if (group === undefined) groups.set(root, [node]);
+      else group.push(node);
+    }
+    return groups;
+  };
+  // A group with one result that needs nothing later than its producer's inputs joins the producer: a loss and the start of
+  // its gradient look at the same differences. Depths still fall along every edge between groups afterwards.
+  const cells = new Set(graph.writes.map((w) => w.value));
+  const early = [...gather().values()].sort((a, b) => depth[b[0].index] - depth[a[0].index]);
+  for (const group of early) {
+    const producer = producerOf(group, depth, located, fusible, find);
+    if (producer === null || group.some((n) => cells.has(n)) || outputsOf(group).length !== 1) continue;
+    for (const node of group) depth[node.index] = depth[producer.index];
+    parent[find(group[0].index)] = find(producer.index);
   }
-  return [...groups.values()].flatMap((g) => split(g, located));
+  return [...gather().values()].flatMap((g) => split(g, located));
+}
+
+/** An input in registers of another group, when all other inputs of this group exist before that group runs. */
+function producerOf(
+  group: readonly Node[],
+  depth: Int32Array,
+  located: readonly Located[],
+  fusible: (node: Node) => boolean,
+  find: (i: number) => number,
+): Node | null {
+  let producer: Node | null = null;
+  const own = depth[group[0].index];
+  for (const node of group) {
+    for (const x of node.inputs) {
+      if (depth[x.index] > own && fusible(x) && canShareRegister(x, node)) {
+        if (producer === null || depth[x.index] < depth[producer.index]) producer = x;
+      }
+    }
+  }
+  if (producer === null) return null;
+  const start = depth[producer.index];
+  const root = find(producer.index);
+  const members = new Set(group);
+  const fits = (x: Node, user: Node): boolean => {
+    if (members.has(x)) return true;
+    if (fusible(x) && find(x.index) === root) return canShareRegister(x, user);
+    return depth[x.index] > start || located[x.index].base.op.kind === 'leaf';
+  };
+  return group.every((n) => n.inputs.every((x) => fits(x, n))) ? producer : null;
 }
 
 function canShareRegister(node: Node, user: Node): boolean {

@@ -38,7 +38,7 @@ export class ProgressReporter {
         break;
       case 'epoch':
         this.clear();
-        this.stream.write(`${epochLine(event.record, this.epochs)}\n`);
+        this.stream.write(`${epochLine(event.record, this.epochs, this.width)}\n`);
         break;
       case 'end':
         this.clear();
@@ -54,11 +54,15 @@ export class ProgressReporter {
     this.drawnAt = Number.NEGATIVE_INFINITY;
   }
 
+  /** One column stays free: a terminal that wraps would scroll at each redraw. */
+  private get width(): number {
+    return this.stream.isTTY === true ? (this.stream.columns ?? 80) - 1 : Number.POSITIVE_INFINITY;
+  }
+
   private draw(event: ProgressEvent): void {
     if (this.stream.isTTY !== true || this.now() - this.drawnAt < MIN_REDRAW_MS) return;
     this.drawnAt = this.now();
-    // One column stays free: a terminal that wraps would scroll at each redraw.
-    this.stream.write(CLEAR_LINE + progressLine(event, this.epochs, (this.stream.columns ?? 80) - 1));
+    this.stream.write(CLEAR_LINE + progressLine(event, this.epochs, this.width));
   }
 }
 
@@ -83,12 +87,16 @@ export function progressLine(event: ProgressEvent, epochs: number, width: number
   return line.slice(0, Math.max(0, width));
 }
 
-/** What stays on the screen of a finished epoch. */
-export function epochLine(record: EpochRecord, epochs: number): string {
+/** What stays on the screen of a finished epoch; time, then speed, are left out where they do not fit. */
+export function epochLine(record: EpochRecord, epochs: number, width = Number.POSITIVE_INFINITY): string {
   const { epoch, samplesPerSecond, seconds, ...figures } = record;
   const parts = Object.entries(figures).map(([name, value]) => `${spaced(name)} ${figure(value)}`);
   const number = String(epoch).padStart(String(epochs).length);
-  return `epoch ${number}/${epochs}  ${parts.join('  ')}  ${rate(samplesPerSecond)}  ${duration(seconds)}`;
+  let line = `epoch ${number}/${epochs}  ${parts.join('  ')}`;
+  for (const extra of [rate(samplesPerSecond), duration(seconds)]) {
+    if (line.length + 2 + extra.length <= width) line += `  ${extra}`;
+  }
+  return line;
 }
 
 function bar(fraction: number, width: number): string {

@@ -44,6 +44,9 @@ describe('epochLine', () => {
     expect(epochLine(record, 10)).toBe(
       'epoch  2/10  loss 0.1200  accuracy 0.9600  val loss 2.00e-5  val accuracy 0.9700  312,346 samples/s  0.2 s',
     );
+    expect(epochLine(record, 10, 104)).toMatch(/val accuracy 0\.9700 {2}312,346 samples\/s$/);
+    expect(epochLine(record, 10, 90)).toMatch(/val accuracy 0\.9700 {2}0\.2 s$/);
+    expect(epochLine(record, 10, 40)).toMatch(/val accuracy 0\.9700$/);
   });
 });
 
@@ -64,7 +67,7 @@ describe('ProgressReporter', () => {
   function reporter(tty: boolean) {
     const written: string[] = [];
     const clock = { ms: 0 };
-    const stream = { write: (text: string) => written.push(text), isTTY: tty, columns: 100 };
+    const stream = { write: (text: string) => written.push(text), isTTY: tty, columns: 200 };
     return { written, clock, reporter: new ProgressReporter(stream, () => clock.ms) };
   }
   const start = { type: 'start', epochs: 5, stepsPerEpoch: 468, batchSize: 128, samples: 60_000 } as const;

@@ -1,0 +1,234 @@
+import { describe, expect, it } from 'vitest';
+import { DTypeError, type NeuriteError, OptionError, ShapeError } from '../../src/errors.js';
+import * as ops from '../../src/ops/index.js';
+import '../../src/ops/methods.js';
+
+const x = ops.zeros([2, 3]);
+const n = ops.zeros([2], { dtype: 'int32' });
+const b = ops.zeros([2], { dtype: 'bool' });
+const d = ops.zeros([2, 3], { dtype: 'float64' });
+const scalar64 = ops.zeros([], { dtype: 'float64' });
+const step = ops.zeros([], { dtype: 'int32' });
+const PLAIN = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
+
+type Kind = new (...args: never[]) => NeuriteError;
+
+/** What is wrong, the error, and what its message must say: the op, what came, what was expected or a hint. */
+const WRONG: [what: string, kind: Kind, run: () => unknown, says: string][] = [
+  ['shapes', ShapeError, () => ops.add(x, ops.zeros([4])), 'add: shapes [2,3] and [4] do not broadcast'],
+  ['where shapes', ShapeError, () => ops.where(b, x, 0), 'where:'],
+  [
+    'two floats',
+    DTypeError,
+    () => ops.add(x, d),
+    "add: got float32 and float64; Neurite does not promote between floats; add .cast('float32')",
+  ],
+  [
+    'sqrt of int32',
+    DTypeError,
+    () => ops.sqrt(n),
+    "sqrt: got int32, expected float32 or float64; add .cast('float32')",
+  ],
+  ['mean of int32', DTypeError, () => ops.mean(n), 'mean: got int32'],
+  ['bool arithmetic', DTypeError, () => ops.add(b, b), "add: got bool, expected a number type; add .cast('int32')"],
+  [
+    'a fraction with int32',
+    DTypeError,
+    () => ops.add(n, 0.5),
+    "add: 0.5 does not fit a tensor of int32; add .cast('float32')",
+  ],
+  ['300 with uint8', DTypeError, () => ops.add(ops.cast(n, 'uint8'), 300), 'add: 300 does not fit a tensor of uint8'],
+  [
+    'an array',
+    DTypeError,
+    () => ops.mul(x, [1] as never),
+    'mul: got an array, expected a Tensor, a State or a number; wrap data with tensor(...)',
+  ],
+  ['undefined', DTypeError, () => ops.relu(undefined as never), 'relu: got undefined'],
+  [
+    'a condition that is no bool',
+    DTypeError,
+    () => ops.where(x, 1, 0),
+    'where: got a condition of float32, expected bool',
+  ],
+  [
+    'an unknown dtype',
+    DTypeError,
+    () => ops.cast(x, 'float' as never),
+    "cast: got 'float', expected float32, float64, int32, uint8, bool",
+  ],
+  ['clip bounds', OptionError, () => ops.clip(x, 2, 1), 'clip: got low 2 and high 1, expected low <= high'],
+  ['an axis', ShapeError, () => ops.sum(x, { axis: 2 }), 'sum: axis 2 is outside a tensor of rank 2'],
+  ['an axis twice', ShapeError, () => ops.sum(x, { axis: [0, -2] }), 'sum: axis 0 is given twice'],
+  [
+    'max of nothing',
+    ShapeError,
+    () => ops.max(ops.zeros([3, 0]), { axis: 1 }),
+    'max: no elements along axes [1] of [3,0]',
+  ],
+  ['argmax of nothing', ShapeError, () => ops.argmax(ops.zeros([0])), 'argmax: no elements'],
+  ['norm order', OptionError, () => ops.norm(x, { ord: 0.5 }), 'norm: got ord 0.5'],
+  ['reshape', ShapeError, () => ops.reshape(x, [4]), 'reshape: [2,3] has 6 elements, which do not fit [4]'],
+  ['reshape with two -1', ShapeError, () => ops.reshape(x, [-1, -1]), 'do not fit [-1,-1]'],
+  ['reshape that does not divide', ShapeError, () => ops.reshape(x, [4, -1]), 'do not fit [4,-1]'],
+  [
+    'permute',
+    ShapeError,
+    () => ops.permute(x, [0, 0]),
+    'permute: got axes [0,0], expected each of the 2 axes of [2,3] once',
+  ],
+  [
+    'slice bounds',
+    ShapeError,
+    () => ops.slice(x, [{ end: 3 }]),
+    'slice: axis 0 of [2,3]: got 0 .. 3, expected bounds within -2 .. 2',
+  ],
+  ['slice step', OptionError, () => ops.slice(x, [{ step: -1 }]), 'use flip to reverse'],
+  ['slice rank', ShapeError, () => ops.slice(x, [{}, {}, {}]), 'slice: got 3 ranges for a tensor of shape [2,3]'],
+  ['squeeze', ShapeError, () => ops.squeeze(x, 0), 'squeeze: axis 0 of [2,3] has size 2, expected 1'],
+  ['broadcastTo', ShapeError, () => ops.broadcastTo(x, [2, 4]), 'broadcastTo: [2,3] does not broadcast to [2,4]'],
+  [
+    'concat',
+    ShapeError,
+    () => ops.concat([x, ops.zeros([2, 4])]),
+    'concat: got [2,3] and [2,4], expected shapes equal but for axis 0',
+  ],
+  ['concat of nothing', ShapeError, () => ops.concat([]), 'concat: got no tensors'],
+  ['stack', ShapeError, () => ops.stack([x, n]), 'stack: got'],
+  [
+    'split',
+    ShapeError,
+    () => ops.split(x, 2, 1),
+    'split: axis 1 of [2,3] has size 3, which does not split into 2 equal parts',
+  ],
+  ['pad', ShapeError, () => ops.pad(x, [[-1, 0]]), 'pad: got [[-1,0]] for [2,3]'],
+  ['matmul sizes', ShapeError, () => ops.matmul(x, x), 'matmul: got [2,3] and [2,3]: inner sizes 3 and 2 differ'],
+  [
+    'matmul transposed',
+    ShapeError,
+    () => ops.matmul(x, ops.zeros([3, 2]), { transB: true }),
+    '[3,2] transposed: inner sizes 3 and 2 differ',
+  ],
+  [
+    'matmul batches',
+    ShapeError,
+    () => ops.matmul(ops.zeros([2, 2, 3]), ops.zeros([3, 3, 2])),
+    'matmul: shapes [2] and [3] do not broadcast',
+  ],
+  ['matmul of int32', DTypeError, () => ops.matmul(n, n), 'matmul: got int32'],
+  [
+    'matmul of a scalar',
+    ShapeError,
+    () => ops.matmul(x, 2),
+    'matmul: got [2,3] and [], expected rank 1 or more; use mul',
+  ],
+  [
+    'linear',
+    ShapeError,
+    () => ops.linear(ops.zeros([5, 4]), x),
+    'linear: got [5,4], expected last dimension 3 (weight [2,3])',
+  ],
+  [
+    'linear bias',
+    ShapeError,
+    () => ops.linear(ops.zeros([5, 3]), x, ops.zeros([3])),
+    'linear: got bias [3], expected [2]',
+  ],
+  ['softmax axis', ShapeError, () => ops.softmax(x, { axis: 2 }), 'softmax: axis 2'],
+  [
+    'float labels',
+    DTypeError,
+    () => ops.softmaxCrossEntropy(x, ops.zeros([2])),
+    'softmaxCrossEntropy: got labels of float32, expected int32',
+  ],
+  [
+    'one-hot labels',
+    ShapeError,
+    () => ops.softmaxCrossEntropy(x, ops.zeros([2, 3], { dtype: 'int32' })),
+    'for one-hot labels take argmax over axis 1',
+  ],
+  ['float index', DTypeError, () => ops.take(x, ops.zeros([2])), 'take: got an index of float32, expected int32'],
+  ['scatterAdd', ShapeError, () => ops.scatterAdd(3, n, ops.zeros([3])), 'scatterAdd: got index [2] and values [3]'],
+  ['uniform bounds', OptionError, () => ops.uniform([1], { low: 1, high: 1 }), 'uniform: got low 1 and high 1'],
+  ['uniform dtype', DTypeError, () => ops.uniform([1], { dtype: 'int32' }), 'uniform: got int32'],
+  ['std', OptionError, () => ops.normal([1], { std: -1 }), 'normal: got mean 0 and std -1'],
+  ['probability', OptionError, () => ops.dropout(x, 1.5), 'dropout: got p = 1.5, expected a probability in [0, 1]'],
+  ['arange step', OptionError, () => ops.arange(0, 1, 0), 'arange: got start 0, stop 1, step 0'],
+  ['shape', ShapeError, () => ops.zeros([-1]), 'dimension -1'],
+  ['too large', ShapeError, () => ops.broadcastTo(x, [2 ** 30, 2, 3]), 'more than'],
+  [
+    'momentum without velocity',
+    OptionError,
+    () => ops.sgdStep({ ...PLAIN, momentum: 0.9 }, scalar64, step, [{ w: x, g: x }]),
+    'sgdStep: parameter 0 lacks a slot',
+  ],
+  [
+    'gradient shape',
+    ShapeError,
+    () => ops.sgdStep(PLAIN, scalar64, step, [{ w: x, g: ops.zeros([3]) }]),
+    'sgdStep: parameter 0: got [2,3] and [3]',
+  ],
+  [
+    'mixed floats',
+    DTypeError,
+    () =>
+      ops.sgdStep(PLAIN, scalar64, step, [
+        { w: x, g: x },
+        { w: d, g: d },
+      ]),
+    'sgdStep: parameter 1: got float64, expected float32',
+  ],
+  [
+    'learning rate',
+    DTypeError,
+    () => ops.sgdStep(PLAIN, ops.zeros([]), step, [{ w: x, g: x }]),
+    'sgdStep: got lr of float32 [], expected a float64 scalar',
+  ],
+];
+
+describe('errors say the op, what came, and what to do', () => {
+  it.each(WRONG)('%s', (_, kind, run, says) => {
+    let error: unknown;
+    try {
+      run();
+    } catch (e) {
+      error = e;
+    }
+    expect(error).toBeInstanceOf(kind);
+    expect((error as Error).message).toContain(says);
+  });
+});
+
+describe('dtypes', () => {
+  it.each([
+    ['number takes the tensor dtype', ops.add(n, 1), 'int32'],
+    ['float with int', ops.add(x, ops.zeros([3], { dtype: 'int32' })), 'float32'],
+    ['bool with float64', ops.mul(ops.cast(d, 'bool'), d), 'float64'],
+    ['bool with a whole number', ops.add(b, 2), 'int32'],
+    ['bool with a fraction', ops.mul(b, 0.5), 'float32'],
+    ['uint8 with int32', ops.add(ops.cast(n, 'uint8'), n), 'int32'],
+    ['uint8 sum', ops.sum(ops.cast(n, 'uint8')), 'int32'],
+    ['uint8 max', ops.max(ops.cast(n, 'uint8')), 'uint8'],
+    ['comparison', ops.less(x, 1), 'bool'],
+    ['argmax', ops.argmax(d), 'int32'],
+    ['whole arange', ops.arange(3), 'int32'],
+    ['fractional arange', ops.arange(0, 1, 0.5), 'float32'],
+    ['bernoulli of bool', ops.bernoulli([2], { dtype: 'bool' }), 'bool'],
+  ] as const)('%s', (_, t, dtype) => {
+    expect(t.dtype).toBe(dtype);
+  });
+});
+
+describe('methods', () => {
+  it('are the functions with the tensor first', () => {
+    const y = x.reshape([3, 2]).transpose().add(1).mul(x).sum({ axis: 1, keepDims: true });
+    expect([y.shape, y.op.name, y.inputs[0].op.name]).toEqual([[2, 1], 'sum', 'mul']);
+    expect(x.split([1, 2], 1).map((t) => t.shape)).toEqual([
+      [2, 1],
+      [2, 2],
+    ]);
+  });
+  it('do not show up when a tensor is enumerated', () => {
+    for (const key in x) expect(Object.hasOwn(x, key)).toBe(true);
+  });
+});
