@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configure, evaluate, fit, info, metrics, plot, predict, seed } from 'neurite';
+import { configure, evaluate, fit, info, metrics, plot, predict, seed as setSeed } from 'neurite';
 import { mnist } from 'neurite/datasets';
 import { readCommandLine, USAGE, UsageError } from './mnist/args.mjs';
 import { createModel, createOptimizer, loadModel } from './mnist/model.mjs';
@@ -11,7 +11,7 @@ const FIGURES = { loss: 'crossEntropy', metrics: ['accuracy'] };
 async function train(options) {
   const say = options.json ? () => {} : (text) => console.log(text);
   if (options.threads !== undefined) configure({ threads: options.threads });
-  seed(options.seed);
+  setSeed(options.seed);
   await mkdir(options.out, { recursive: true }); // now, not after the training
   const data = await mnist(options.data === undefined ? {} : { dir: options.data });
   const inputs = data.train.x.shape[1];
@@ -54,7 +54,9 @@ async function train(options) {
   if (history.stopped === 'aborted') process.exitCode = 130; // as a shell expects after Ctrl-C
 }
 
-async function save({ out, json, ...settings }, model, history, result) {
+async function save(options, model, history, result) {
+  const { out, epochs, batch, hidden, lr, optimizer, seed } = options;
+  const settings = { epochs, batch, hidden, lr, optimizer, seed };
   await model.save(join(out, 'model.safetensors'));
   await writeFile(join(out, 'history.json'), `${JSON.stringify({ settings, result, ...history }, null, 2)}\n`);
   // A run that was stopped in its first epoch has no curve.

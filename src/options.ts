@@ -17,3 +17,15 @@ export function wholeNumber(where: string, value: unknown, low: number, high = N
   const range = high === Number.MAX_SAFE_INTEGER ? `>= ${low}` : `in [${low}, ${high}]`;
   throw new OptionError(`${where} is ${String(value)}, expected a whole number ${range}`);
 }
+
+/** `batchSize` checked against the number of samples; undefined gives the default. */
+export function checkBatchSize(where: string, batchSize: number | undefined, samples: number): number {
+  if (batchSize === undefined) return Math.min(32, samples);
+  const size = wholeNumber(`${where}: batchSize`, batchSize, 1);
+  if (size > samples) {
+    throw new OptionError(
+      `${where}: batchSize ${size} is larger than the data set of ${samples} samples; use ${samples} or less`,
+    );
+  }
+  return size;
+}

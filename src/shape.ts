@@ -45,7 +45,9 @@ export function broadcastShapes(op: string, ...shapes: readonly Shape[]): Shape 
       const x = i <= out.length ? out[out.length - i] : 1;
       const y = i <= b.length ? b[b.length - i] : 1;
       if (x !== y && x !== 1 && y !== 1) {
-        throw new ShapeError(`${op}: shapes ${shapes.map((q) => `[${q}]`).join(' and ')} do not broadcast (${x} against ${y})`);
+        throw new ShapeError(
+          `${op}: shapes ${shapes.map((q) => `[${q}]`).join(' and ')} do not broadcast (${x} against ${y})`,
+        );
       }
       merged[rank - i] = x === 1 ? y : x;
     }

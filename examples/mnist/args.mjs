@@ -58,7 +58,12 @@ export function readCommandLine(args) {
     if (token.kind !== 'option') throw new UsageError(`unexpected "${token.value ?? '--'}"`);
     const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (option === undefined) {
-      throw new UsageError(`unknown option ${token.rawName}.${didYouMean(`--${token.name}`, Object.keys(known).map((name) => `--${name}`))}`);
+      throw new UsageError(
+        `unknown option ${token.rawName}.${didYouMean(
+          `--${token.name}`,
+          Object.keys(known).map((name) => `--${name}`),
+        )}`,
+      );
     }
     if (option.flag === true && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
     if (option.flag !== true && (token.value === undefined || token.value === '')) {

@@ -20,7 +20,8 @@ class AlignedBuffer {
   }
   ~AlignedBuffer() { release(); }
 
-  /** Replaces the block by one of at least `bytes`; contents are not kept. False, and empty, when there is no memory. */
+  /** Replaces the block by one of at least `bytes`; contents are not kept. False, and empty, when there is no memory.
+   */
   bool allocate(int64_t bytes) noexcept;
   void release() noexcept;
 

@@ -9,20 +9,13 @@ constexpr int64_t kMaxId = int64_t{1} << 53;
 
 const char* code_name(RunCode code) {
   switch (code) {
-    case RunCode::OK:
-      return "ok";
-    case RunCode::INDEX:
-      return "index";
-    case RunCode::NON_FINITE:
-      return "nonFinite";
-    case RunCode::MEMORY:
-      return "memory";
-    case RunCode::BINDING:
-      return "binding";
-    case RunCode::ABORTED:
-      return "aborted";
-    case RunCode::DEPENDENCY:
-      return "dependency";
+    case RunCode::OK: return "ok";
+    case RunCode::INDEX: return "index";
+    case RunCode::NON_FINITE: return "nonFinite";
+    case RunCode::MEMORY: return "memory";
+    case RunCode::BINDING: return "binding";
+    case RunCode::ABORTED: return "aborted";
+    case RunCode::DEPENDENCY: return "dependency";
   }
   return "unknown";
 }
@@ -38,18 +31,14 @@ std::string number(double value) {
 std::string describe(const RunStatus& status) {
   const std::string at = " at position " + std::to_string(status.position);
   switch (status.code) {
-    case RunCode::INDEX:
-      return "index " + number(status.value) + at + " is out of range";
-    case RunCode::NON_FINITE:
-      return "value " + number(status.value) + at + " is not finite";
+    case RunCode::INDEX: return "index " + number(status.value) + at + " is out of range";
+    case RunCode::NON_FINITE: return "value " + number(status.value) + at + " is not finite";
     case RunCode::MEMORY:
-      return "the program needs " + number(status.value) + " bytes of working memory, more than the limit or the machine has";
-    case RunCode::ABORTED:
-      return "the environment is shutting down";
-    case RunCode::DEPENDENCY:
-      return "run " + number(status.value) + ", which this one depends on, failed";
-    default:
-      return code_name(status.code);
+      return "the program needs " + number(status.value) +
+             " bytes of working memory, more than the limit or the machine has";
+    case RunCode::ABORTED: return "the environment is shutting down";
+    case RunCode::DEPENDENCY: return "run " + number(status.value) + ", which this one depends on, failed";
+    default: return code_name(status.code);
   }
 }
 
@@ -140,14 +129,16 @@ int64_t to_integer(napi_env env, napi_value value, const char* what, int64_t low
   napi_get_value_double(env, value, &number_value);  // not a number: stays NaN and is refused below
   if (!(number_value >= static_cast<double>(low) && number_value <= static_cast<double>(high)) ||
       number_value != std::floor(number_value)) {
-    throw JsError("ERR_NEURITE_ARGUMENT", std::string(what) + ": got " + number(number_value) + ", expected a whole number from " +
-                                              std::to_string(low) + " to " + std::to_string(high));
+    throw JsError("ERR_NEURITE_ARGUMENT", std::string(what) + ": got " + number(number_value) +
+                                              ", expected a whole number from " + std::to_string(low) + " to " +
+                                              std::to_string(high));
   }
   return static_cast<int64_t>(number_value);
 }
 
 std::string to_text(napi_env env, napi_value value, const char* what) {
-  if (type_of(env, value) != napi_string) throw JsError("ERR_NEURITE_ARGUMENT", std::string(what) + ": expected a string");
+  if (type_of(env, value) != napi_string)
+    throw JsError("ERR_NEURITE_ARGUMENT", std::string(what) + ": expected a string");
   size_t length = 0;
   check(env, napi_get_value_string_utf8(env, value, nullptr, 0, &length));
   std::string text(length + 1, '\0');

@@ -97,7 +97,8 @@ RunStatus Executor::run(const Program& program, const std::vector<Binding>& bind
   bases_.assign(1, arena_.data());
   for (const Binding& binding : bindings) bases_.push_back(binding.data);
   std::byte* const shared = arena_.data() + program.arena_bytes;
-  RunContext context{bases_.data(), runtime.kernels(), team, shared, shared + program.shared_bytes, program.worker_bytes, {}};
+  RunContext context{
+      bases_.data(), runtime.kernels(), team, shared, shared + program.shared_bytes, program.worker_bytes, {}};
   for (int64_t step = 0; step < steps; ++step) {
     for (size_t i = 0; i < program.instructions.size(); ++i) {
       if (abort.load(std::memory_order_relaxed)) {

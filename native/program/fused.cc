@@ -23,8 +23,7 @@ constexpr DType dtype_of() {
 /** Rough cost of a micro-operation; only the size of tasks depends on it. */
 int64_t micro_cost(int32_t code) {
   switch (static_cast<Micro>(code)) {
-    case Micro::POW:
-      return 24;
+    case Micro::POW: return 24;
     case Micro::EXP:
     case Micro::EXPM1:
     case Micro::LOG:
@@ -35,15 +34,12 @@ int64_t micro_cost(int32_t code) {
     case Micro::TANH:
     case Micro::SIGMOID:
     case Micro::ERF:
-    case Micro::SOFTPLUS:
-      return 8;
+    case Micro::SOFTPLUS: return 8;
     case Micro::DIV:
     case Micro::SQRT:
     case Micro::RSQRT:
-    case Micro::RECIPROCAL:
-      return 3;
-    default:
-      return 1;
+    case Micro::RECIPROCAL: return 3;
+    default: return 1;
   }
 }
 
@@ -65,7 +61,8 @@ Fused<T>::Fused(const FusedPlan& plan, InstructionReader& reader) : elements_(pl
     const auto operand = [&](int i) { return micro.operands[i] < 0 ? micro.operands[0] : micro.operands[i]; };
     micros_.push_back({micro.code, operand(0), operand(1), operand(2), 0});
   }
-  for (const FusedPlan::Output& output : plan.outputs) outputs_.push_back({output.memory, output.dtype, output.reg, false});
+  for (const FusedPlan::Output& output : plan.outputs)
+    outputs_.push_back({output.memory, output.dtype, output.reg, false});
   choose_direct_outputs();
   plan_buffers(reader);
 
@@ -268,9 +265,8 @@ void Fused<T>::run_tiles(RunContext& context, int64_t first, int64_t last, int w
     }
     size_t result = reg;
     for (const Micro& micro : micros_) {
-      T* const out = micro.buffer >= 0
-                         ? buffer(micro.buffer)
-                         : context.at<T>(outputs_[static_cast<size_t>(-1 - micro.buffer)].memory) + begin;
+      T* const out = micro.buffer >= 0 ? buffer(micro.buffer)
+                                       : context.at<T>(outputs_[static_cast<size_t>(-1 - micro.buffer)].memory) + begin;
       kernels.micro(micro.code, out, regs[micro.a], regs[micro.b], regs[micro.c], count);
       regs[result++] = out;
     }
@@ -301,8 +297,7 @@ struct MicroInfo {
 MicroInfo micro_info(int32_t code) {
   switch (static_cast<Micro>(code)) {
 #define NEURITE_MICRO(name, code, arity, integer) \
-  case Micro::name:                               \
-    return {arity, integer};
+  case Micro::name: return {arity, integer};
 #include "opcodes.inc"
   }
   return {0, false};
@@ -316,7 +311,8 @@ FusedPlan::Micro parse_micro(InstructionReader& reader, int32_t registers) {
     reader.fail("micro-operation " + std::to_string(micro.code) + " does not exist for INT32");
   }
   for (int i = 0; i < 3; ++i) {
-    micro.operands[i] = i < info.arity ? reader.choice("register", 0, registers - 1) : reader.choice("unused operand", -1, -1);
+    micro.operands[i] =
+        i < info.arity ? reader.choice("register", 0, registers - 1) : reader.choice("unused operand", -1, -1);
   }
   return micro;
 }
@@ -362,12 +358,9 @@ std::unique_ptr<Instruction> parse_FUSED(InstructionReader& reader) {
     plan.outputs.push_back(output);
   }
   switch (reader.dtype()) {
-    case DType::FLOAT64:
-      return std::make_unique<Fused<double>>(plan, reader);
-    case DType::INT32:
-      return std::make_unique<Fused<int32_t>>(plan, reader);
-    default:
-      return std::make_unique<Fused<float>>(plan, reader);
+    case DType::FLOAT64: return std::make_unique<Fused<double>>(plan, reader);
+    case DType::INT32: return std::make_unique<Fused<int32_t>>(plan, reader);
+    default: return std::make_unique<Fused<float>>(plan, reader);
   }
 }
 

@@ -25,7 +25,8 @@ Grid choose_grid(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t mr, int
   const int64_t tasks = std::clamp<int64_t>(std::min(work / kTaskWork, 64 + work / (16 * kTaskWork)), 2, kMaxTasks);
   const int64_t wanted = ceil_div(tasks, batch);
   const int64_t panels = ceil_div(n, nr);
-  // Every row of blocks packs all of B again, every column of blocks reads (or packs) all of A again, for half the price.
+  // Every row of blocks packs all of B again, every column of blocks reads (or packs) all of A again, for half the
+  // price.
   int64_t best_rows = 1, best_cols = 1;
   double best = std::numeric_limits<double>::infinity();
   for (int64_t rows = 1; rows <= std::min(wanted, ceil_div(m, kMinTaskRows)); ++rows) {
@@ -55,7 +56,9 @@ class Gemm final : public Instruction {
   Gemm(const GemmShape& shape, InstructionReader& reader) : shape_(shape) {
     for (int i = 0; const KernelTable* table = table_at(i); ++i) {
       const GemmArgs<T> args = arguments();
-      const Grid grid = grid_for(*table);
+      const KernelTable& unit = std::is_same_v<T, float> ? *table : *scalar_table();
+      const Grid grid = choose_grid(shape.batch, shape.m, shape.n, shape.k, unit.gemm_mr, unit.gemm_nr);
+      grids_[static_cast<size_t>(table->isa)] = grid;
       const Kernels<T>& kernels = kernels_of(*table);
       const int64_t rows = std::min(grid.row_step, shape.m);
       const int64_t cols = std::min(grid.col_step, shape.n);
@@ -81,11 +84,6 @@ class Gemm final : public Instruction {
     }
   }
 
-  Grid grid_for(const KernelTable& table) const noexcept {
-    const KernelTable& unit = std::is_same_v<T, float> ? table : *scalar_table();
-    return choose_grid(shape_.batch, shape_.m, shape_.n, shape_.k, unit.gemm_mr, unit.gemm_nr);
-  }
-
   GemmArgs<T> arguments() const noexcept {
     GemmArgs<T> args{};
     args.m = shape_.m;
@@ -104,7 +102,7 @@ class Gemm final : public Instruction {
 
   void multiply(RunContext& context) const noexcept {
     const Kernels<T>& kernels = context.table<T>();
-    const Grid grid = grid_for(context.kernels);
+    const Grid& grid = grids_[static_cast<size_t>(context.kernels.isa)];
     GemmArgs<T> shared = arguments();
     shared.a = context.at<const T>(shape_.a);
     shared.b = context.at<const T>(shape_.b);
@@ -128,6 +126,7 @@ class Gemm final : public Instruction {
   }
 
   GemmShape shape_;
+  Grid grids_[4] = {};  // by instruction set
 };
 
 }  // namespace

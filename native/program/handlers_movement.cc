@@ -26,9 +26,9 @@ int contiguous_dim(const View& view) {
 /** The window seen from dimension `dim` and the last one: the other dimensions are walked plane by plane. */
 struct Planes {
   int64_t count = 1, rows, cols;
-  int64_t row_stride, col_stride;          // in the window
-  int64_t dense_row_stride;                // in the dense side, where columns are contiguous
-  View window, dense;                      // the other dimensions
+  int64_t row_stride, col_stride;  // in the window
+  int64_t dense_row_stride;        // in the dense side, where columns are contiguous
+  View window, dense;              // the other dimensions
 
   Planes(const View& view, int dim) {
     rows = view.dims[dim];

@@ -8,7 +8,7 @@
 namespace neurite {
 namespace {
 
-constexpr int64_t kChunk = 16 << 10;        // elements of one task of a large parameter
+constexpr int64_t kChunk = 16 << 10;           // elements of one task of a large parameter
 constexpr int64_t kSerialElements = 32 << 10;  // in all, below which one thread does everything
 
 struct Parameter {

@@ -16,14 +16,10 @@ int64_t block_rows(int64_t inner) { return inner == 1 ? kReduceBlock : kReduceRo
 
 int combine_code(Reduction reduction) {
   switch (reduction) {
-    case Reduction::PROD:
-      return static_cast<int>(Micro::MUL);
-    case Reduction::MAX:
-      return static_cast<int>(Micro::MAXIMUM);
-    case Reduction::MIN:
-      return static_cast<int>(Micro::MINIMUM);
-    default:
-      return static_cast<int>(Micro::ADD);
+    case Reduction::PROD: return static_cast<int>(Micro::MUL);
+    case Reduction::MAX: return static_cast<int>(Micro::MAXIMUM);
+    case Reduction::MIN: return static_cast<int>(Micro::MINIMUM);
+    default: return static_cast<int>(Micro::ADD);
   }
 }
 

@@ -29,8 +29,8 @@ struct RunContext {
   std::byte* const* bases;     // arena, then one per slot
   const KernelTable& kernels;  // of the instruction set in use
   Team& team;
-  std::byte* shared;           // Program::shared_bytes, for one instruction at a time
-  std::byte* workers;          // Program::worker_bytes for each thread of the team
+  std::byte* shared;   // Program::shared_bytes, for one instruction at a time
+  std::byte* workers;  // Program::worker_bytes for each thread of the team
   int64_t worker_bytes;
   RunStatus status;
 
@@ -91,8 +91,7 @@ std::unique_ptr<Instruction> make_float(DType dtype, Arguments&&... arguments) {
 inline constexpr int64_t dtype_bytes(DType dtype) noexcept {
   switch (dtype) {
 #define NEURITE_DTYPE(name, code, bytes) \
-  case DType::name:                      \
-    return bytes;
+  case DType::name: return bytes;
 #include "opcodes.inc"
   }
   return 0;

@@ -25,8 +25,7 @@ constexpr int32_t kMaxInstructions = 1'000'000;
 bool is_fallible(int32_t opcode) {
   switch (static_cast<Opcode>(opcode)) {
 #define NEURITE_OPCODE(name, code, fallible) \
-  case Opcode::name:                         \
-    return fallible;
+  case Opcode::name: return fallible;
 #include "opcodes.inc"
   }
   return false;
@@ -35,8 +34,7 @@ bool is_fallible(int32_t opcode) {
 std::unique_ptr<Instruction> parse(InstructionReader& reader) {
   switch (reader.opcode()) {
 #define NEURITE_OPCODE(name, code, fallible) \
-  case Opcode::name:                         \
-    return parse_##name(reader);
+  case Opcode::name: return parse_##name(reader);
 #include "opcodes.inc"
   }
   reader.fail("unknown opcode " + std::to_string(static_cast<int32_t>(reader.opcode())));
@@ -74,7 +72,8 @@ std::shared_ptr<const Program> Program::load(std::span<const int32_t> words) {
   }
   const int32_t instructions = words[INSTRUCTIONS];
   if (instructions < 0 || instructions > kMaxInstructions) {
-    throw ProgramError(std::to_string(instructions) + " instructions, the limit is " + std::to_string(kMaxInstructions));
+    throw ProgramError(std::to_string(instructions) + " instructions, the limit is " +
+                       std::to_string(kMaxInstructions));
   }
   if (words[SLOTS] < 0 || static_cast<size_t>(words[SLOTS]) > (words.size() - HEADER_WORDS) / kSlotWords) {
     throw ProgramError(std::to_string(words[SLOTS]) + " slots do not fit the program");
@@ -121,8 +120,7 @@ std::shared_ptr<const Program> Program::load(std::span<const int32_t> words) {
 const char* dtype_name(DType dtype) noexcept {
   switch (dtype) {
 #define NEURITE_DTYPE(name, code, bytes) \
-  case DType::name:                      \
-    return #name;
+  case DType::name: return #name;
 #include "opcodes.inc"
   }
   return "?";
@@ -131,8 +129,7 @@ const char* dtype_name(DType dtype) noexcept {
 const char* opcode_name(Opcode opcode) noexcept {
   switch (opcode) {
 #define NEURITE_OPCODE(name, code, fallible) \
-  case Opcode::name:                         \
-    return #name;
+  case Opcode::name: return #name;
 #include "opcodes.inc"
   }
   return "unknown opcode";

@@ -101,7 +101,8 @@ Operand InstructionReader::access(int32_t word, const char* what, DType dtype, i
            dtype_name(slot.dtype));
     }
     const auto s = static_cast<size_t>(index);
-    if (writes(access) && !slot.write) fail(std::string(what) + " writes slot " + std::to_string(index) + ", which is READ only");
+    if (writes(access) && !slot.write)
+      fail(std::string(what) + " writes slot " + std::to_string(index) + ", which is READ only");
     if (access != Access::WRITE && !slot.read && !written_[s]) {
       fail(std::string(what) + " reads slot " + std::to_string(index) + ", which is not READ and not yet written");
     }
@@ -142,7 +143,8 @@ Operand InstructionReader::window(int32_t word, const char* what, DType dtype, c
       (reach < 0 ? low : high) += reach;
     }
   }
-  if (elements > 0 && low < 0) fail(std::string(what) + " starts " + std::to_string(-low) + " elements before its memory");
+  if (elements > 0 && low < 0)
+    fail(std::string(what) + " starts " + std::to_string(-low) + " elements before its memory");
   Operand out = access(word, what, dtype, low, elements > 0 ? high + 1 : low, kind);
   if (elements > 0) out.offset += view.offset * dtype_bytes(dtype);
   return out;
@@ -179,7 +181,8 @@ void InstructionReader::finish() {
     if (writes(input.access)) continue;
     // Outputs are disjoint and sorted, so only the last one that starts before the input's end can reach into it,
     // and then those before it cannot unless it starts inside the input too.
-    auto next = std::lower_bound(outputs.begin(), outputs.end(), Range{input.base, input.end, 0, Access::READ, ""}, before);
+    auto next =
+        std::lower_bound(outputs.begin(), outputs.end(), Range{input.base, input.end, 0, Access::READ, ""}, before);
     if (next == outputs.begin()) continue;
     const Range& output = *std::prev(next);
     if (output.base != input.base || output.end <= input.begin) continue;

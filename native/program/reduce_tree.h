@@ -1,4 +1,5 @@
-// Reductions whose bits depend on the shape alone: fixed blocks, then a fixed pairwise tree. Shared by REDUCE and GEMM colsum.
+// Reductions whose bits depend on the shape alone: fixed blocks, then a fixed pairwise tree. Shared by REDUCE and GEMM
+// colsum.
 #pragma once
 #include "instruction.h"
 

@@ -66,7 +66,7 @@ struct Cursor {
   }
 };
 
-/** Copies elements [begin, begin + n) of a window, in row-major order, to dense `out`. W is the element's bytes as a type. */
+/** Copies elements [begin, begin + n) of a window, in row-major order, to dense `out`; W is as wide as an element. */
 template <class W>
 void gather_window(W* out, const W* in, const View& view, int64_t begin, int64_t n) noexcept {
   if (view.rank == 0) {
@@ -96,12 +96,9 @@ void gather_window(W* out, const W* in, const View& view, int64_t begin, int64_t
 template <class Function>
 decltype(auto) with_width(DType dtype, Function&& function) {
   switch (dtype_bytes(dtype)) {
-    case 8:
-      return function(static_cast<uint64_t*>(nullptr));
-    case 4:
-      return function(static_cast<uint32_t*>(nullptr));
-    default:
-      return function(static_cast<uint8_t*>(nullptr));
+    case 8: return function(static_cast<uint64_t*>(nullptr));
+    case 4: return function(static_cast<uint32_t*>(nullptr));
+    default: return function(static_cast<uint8_t*>(nullptr));
   }
 }
 

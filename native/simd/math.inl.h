@@ -1,6 +1,6 @@
 // float math in the vocabulary of the instruction set that includes it.
 // Each is a minimax fit (relative error, fitted for these intervals) after an exact or two-part range reduction:
-// maximum error 1 to 3 ulp over all inputs (test/native/math_test.cc states and checks each bound), right at +-0,
+// maximum error 1 to 3.6 ulp over all inputs (test/native/math_test.cc states and checks each bound), right at +-0,
 // infinity and NaN. A result that is denormal may become 0. Source of the reductions: Muller et al., Handbook of
 // Floating-Point Arithmetic, ch. 11; Payne and Hanek 1983 for huge angles.
 #pragma once

@@ -9,11 +9,11 @@ import {
   type Shape,
   ShapeError,
   Tensor,
+  type TensorData,
   take,
   tensor,
-  type TensorData,
 } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
 
 /** What a data set is made of: a tensor, a typed array with its shape, a typed array of scalars, or nested arrays. */
@@ -80,6 +80,12 @@ export class TensorDataset {
     if (this.length === 0) throw new DataError('TensorDataset: the data set is empty, expected at least one sample');
   }
 
+  /** A data set of inputs alone, for `predict`; its targets are the inputs again. */
+  static unlabelled(x: DataInput, options: DatasetOptions = {}): TensorDataset {
+    const inputs = toTensor('unlabelled: x', x);
+    return new TensorDataset(inputs, inputs, options);
+  }
+
   /** The transform of a batch of stored x, as graph nodes. */
   transform(x: Tensor): Tensor {
     return this.apply === null ? x : this.apply(x);
@@ -124,7 +130,9 @@ export class TensorDataset {
     checkOptions('split', options, ['shuffle', 'seed']);
     const counts = this.partSizes(parts);
     const shuffle = options.shuffle ?? true;
-    const order = shuffle ? permutation(this.length, options.seed) : Int32Array.from({ length: this.length }, (_, i) => i);
+    const order = shuffle
+      ? permutation(this.length, options.seed)
+      : Int32Array.from({ length: this.length }, (_, i) => i);
     let start = 0;
     return counts.map((count) => {
       const part = order.subarray(start, start + count).map((i) => this.row(i));
@@ -168,7 +176,10 @@ export class TensorDataset {
    * @throws DataError naming the first sample and element that is not finite.
    */
   async checkFinite(): Promise<void> {
-    for (const [name, values] of [['x', this.x], ['y', this.y]] as const) {
+    for (const [name, values] of [
+      ['x', this.x],
+      ['y', this.y],
+    ] as const) {
       if (!isFloat(values.dtype)) continue;
       const data = await values.data();
       const width = sizeOf(values.shape.slice(1));
@@ -211,20 +222,8 @@ export class TensorDataset {
   }
 }
 
-/** `batchSize` checked against the number of samples; undefined gives the default. */
-export function checkBatchSize(where: string, batchSize: number | undefined, samples: number): number {
-  if (batchSize === undefined) return Math.min(32, samples);
-  const size = wholeNumber(`${where}: batchSize`, batchSize, 1);
-  if (size > samples) {
-    throw new OptionError(
-      `${where}: batchSize ${size} is larger than the data set of ${samples} samples; use ${samples} or less`,
-    );
-  }
-  return size;
-}
-
 /** `input` as a tensor with at least one axis. */
-export function toTensor(what: string, input: DataInput): Tensor {
+function toTensor(what: string, input: DataInput): Tensor {
   let t: Tensor;
   if (input instanceof Tensor) t = input;
   else if (isShaped(input)) t = tensor(input.data, { shape: input.shape });

@@ -1,9 +1,1 @@
-export {
-  type BatchOptions,
-  checkBatchSize,
-  type DataInput,
-  type DatasetOptions,
-  type SplitOptions,
-  TensorDataset,
-  toTensor,
-} from './dataset.js';
+export { type BatchOptions, type DataInput, type DatasetOptions, type SplitOptions, TensorDataset } from './dataset.js';

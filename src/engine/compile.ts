@@ -1,10 +1,10 @@
 import { DataError, OptionError, ShapeError, TraceError } from '../errors.js';
-import { dataLeaf, inputLeaf, stateOp } from '../graph/leaves.js';
+import { dataLeaf, dataOp, inputLeaf, stateOp } from '../graph/leaves.js';
 import { streamKey, takeIndices } from '../graph/rng.js';
 import { State } from '../graph/state.js';
-import { Tensor } from '../graph/tensor.js';
+import { NO_ATTRS, Tensor } from '../graph/tensor.js';
 import { graphState, type Trace } from '../graph/trace.js';
-import { take } from '../ops/index.js';
+import { alias, take } from '../ops/index.js';
 import type { HostStorage } from '../runtime/storage.js';
 import type { Shape } from '../shape.js';
 import { leaves, mapTree, treeKey } from '../tree.js';
@@ -12,8 +12,9 @@ import { bind } from './bind.js';
 import { loadProgram, type Write } from './cache.js';
 import { checkLeaf, reachable } from './collect.js';
 import { tensor } from './create.js';
+import { storageFor } from './methods.js';
 import { enqueue, runNow } from './queue.js';
-import { realizeNow } from './realize.js';
+import { becomeLeaf, realizeNow } from './realize.js';
 import { settings } from './settings.js';
 
 /** Input of {@link Compiled.scan}: `steps` calls whose arguments are rows gathered from `data`. */
@@ -91,15 +92,20 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R):
 
   const run = (args: A, sync: boolean): R => {
     if (graphState.trace !== null) return fn(...args);
-    const tensors = leaves(args).filter(isValue).map(valueOf);
+    const tensors = leaves(args).filter(isValue).map(nodeOf);
     realizeNow(tensors, sync);
     let next = 0;
     const inputs = () => {
       next = 0;
-      return mapTree(args, (x) => (isValue(x) ? placeholder(next++, valueOf(x)) : x)) as unknown[];
+      return mapTree(args, (x) => (isValue(x) ? placeholder(next++, nodeOf(x)) : x)) as unknown[];
     };
     const program = programOf(treeKey(args, describe), inputs, (a) => fn(...(a as unknown as A)));
-    return execute(program, tensors.map(storageOf), 1, sync) as R;
+    return execute(
+      program,
+      tensors.map((t) => argument(t, program, sync)),
+      1,
+      sync,
+    ) as R;
   };
 
   const scan = (input: ScanInput): R => {
@@ -134,7 +140,7 @@ function isValue(x: unknown): x is Tensor | State {
   return x instanceof Tensor || x instanceof State;
 }
 
-function valueOf(x: unknown): Tensor {
+function nodeOf(x: unknown): Tensor {
   return x instanceof State ? x.read() : (x as Tensor);
 }
 
@@ -142,6 +148,12 @@ function storageOf(t: Tensor): HostStorage {
   if (t.storage !== null) return t.storage as HostStorage;
   checkLeaf(t);
   return (t.attrs.cell as State).storage as HostStorage;
+}
+
+/** Memory of an argument; a cell that the program replaces is passed as a copy of its value now. */
+function argument(t: Tensor, program: Program, sync: boolean): HostStorage {
+  const storage = storageOf(t);
+  return program.writes.some((w) => w.cell.storage === storage) ? storageFor(alias(t), sync) : storage;
 }
 
 function placeholder(index: number, t: Tensor): Tensor {
@@ -184,6 +196,7 @@ function traceProgram(key: string, args: unknown[], call: (args: unknown[]) => u
   const all = [...outputs, ...trace.writes.values()];
   realizeNow(captured(all, trace), false);
   const nodes = reachable(all);
+  for (const node of nodes) if (node.op === stateOp && trace.writes.has(node.attrs.cell as State)) snapshot(node);
   const used = new Set(nodes);
   const writes = [...trace.writes].map(([cell, value]) => {
     const old = trace.reads.get(cell);
@@ -191,6 +204,14 @@ function traceProgram(key: string, args: unknown[], call: (args: unknown[]) => u
   });
   const loaded = loadProgram({ nodes, roots: outputs, writes, rngBase: 0, fuse: !settings.eager });
   return { key, trace, nodes, outputs, writes, loaded, result };
+}
+
+/** A cell's value read before the trace, which the program will overwrite: a constant from now on. */
+function snapshot(node: Tensor): void {
+  if (node.attrs.version === -1 || node.storage !== null) return;
+  const storage = storageFor(alias(node), false);
+  becomeLeaf(node, dataOp, NO_ATTRS);
+  node.storage = storage;
 }
 
 function stateValue(trace: Trace, cell: State): Tensor {

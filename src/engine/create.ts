@@ -84,7 +84,9 @@ function flatten(values: NestedNumbers, shape: Shape): number[] {
     } else if (typeof x === 'number' || typeof x === 'boolean') {
       out.push(Number(x));
     } else {
-      throw new DTypeError(`tensor: got ${Array.isArray(x) ? 'a deeper array' : typeof x}, expected a number or boolean`);
+      throw new DTypeError(
+        `tensor: got ${Array.isArray(x) ? 'a deeper array' : typeof x}, expected a number or boolean`,
+      );
     }
   };
   walk(values, 0);

@@ -181,12 +181,13 @@ function lostCause(): Error {
 /** A failed run changed nothing: its outputs have no value, its cells keep theirs. */
 function fail(call: Call, error: Error, stepsDone: number): void {
   for (const s of call.outputs) s.error = error;
-  for (const { storage, fresh, value } of call.cells) {
+  for (const { cell, storage, fresh, value } of call.cells) {
     if (fresh) storage.error = error;
     if (value === null) continue;
     const lost = new HostStorage(0); // the node of the written value has none: the cell kept its old one
     lost.error = error;
     value.storage = lost;
+    cell.forget(value);
   }
   for (const feed of call.feeds) feed.advance(-(call.steps - stepsDone));
 }

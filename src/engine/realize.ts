@@ -71,12 +71,14 @@ function realizeRoots(tensors: Iterable<Tensor>, values: ReadonlySet<Tensor>, sy
     becomeLeaf(node, dataOp, NO_ATTRS);
   });
   for (const { cell, storage, value } of call.cells) {
-    cell.settle(storage, cell.version);
-    if (value !== null) becomeLeaf(value, stateOp, { cell, version: cell.version });
+    if (value !== null && value.op !== stateOp) becomeLeaf(value, stateOp, { cell, version: cell.version });
+    const holdsIt = value !== null && value.attrs.cell === cell; // one tensor may have been written to several cells
+    cell.settle(storage, cell.version, holdsIt ? value : null);
   }
 }
 
-function becomeLeaf(node: Tensor, op: Tensor['op'], attrs: Tensor['attrs']): void {
+/** What a node is once its value exists somewhere. */
+export function becomeLeaf(node: Tensor, op: Tensor['op'], attrs: Tensor['attrs']): void {
   node.op = op;
   node.inputs = [];
   node.attrs = attrs;
@@ -115,4 +117,3 @@ function randomBase(nodes: readonly Tensor[]): { first: number; key: [number, nu
   for (const node of nodes) if (node.op.random === true) first = Math.min(first, node.attrs.index as number);
   return first === Number.POSITIVE_INFINITY ? null : { first, ...opDraw(first) };
 }
-

@@ -42,7 +42,14 @@ export interface Lowering {
   /** Overrides the dtype word (default: dtype of the first input, else of the output). */
   readonly dtype?: DType;
   /** Full control of the words after `params`: operands and interleaved sizes. Numbers are words, {in}/{out} operands. */
-  readonly tail?: readonly (number | { readonly in: number } | { readonly out: number } | 'rng' | 'rngOffset' | 'none')[];
+  readonly tail?: readonly (
+    | number
+    | { readonly in: number }
+    | { readonly out: number }
+    | 'rng'
+    | 'rngOffset'
+    | 'none'
+  )[];
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { DType } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { type Shape, sameShape } from '../shape.js';
+import { aliasOp } from './alias.js';
 import { stateLeaf } from './leaves.js';
-import type { Storage, Tensor } from './tensor.js';
+import { build, type Storage, type Tensor } from './tensor.js';
 import { graphState } from './trace.js';
 
 /**
@@ -32,8 +33,8 @@ export class State {
     this.storage = null;
     this.version = 0;
     this.stored = -1;
-    this.node = init;
-    graphState.pending.set(this, init);
+    this.node = build(aliasOp, [init]);
+    graphState.pending.set(this, this.node);
   }
 
   /** The value as a graph node: of the pending write if there is one, else of the stored version. */
@@ -86,11 +87,16 @@ export class State {
     graphState.pending.delete(this);
   }
 
-  /** Called by the engine when version `version` is in `storage`. */
-  settle(storage: Storage, version: number): void {
+  /** Called by the engine when version `version` is in `storage`; `node` is the leaf that stands for it, if there is one. */
+  settle(storage: Storage, version: number, node: Tensor | null = null): void {
     this.storage = storage;
     this.stored = version;
-    if (this.version === version) this.node = null;
+    if (this.version === version) this.node = node;
+  }
+
+  /** Called by the engine when the run that should have written `node` failed: later reads are of the value that stayed. */
+  forget(node: Tensor): void {
+    if (this.node === node) this.node = null;
   }
 }
 

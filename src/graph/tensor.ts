@@ -68,7 +68,8 @@ export function build(op: OpDef, inputs: readonly Tensor[], attrs: Attrs = NO_AT
 /** Output `index` of a multi-output node. */
 export function itemOf(node: Tensor, index: number): Tensor {
   const outs = node.outs;
-  if (outs === null || outs[index] === undefined) throw new RangeError(`internal: ${node.op.name} has no output ${index}`);
+  if (outs === null || outs[index] === undefined)
+    throw new RangeError(`internal: ${node.op.name} has no output ${index}`);
   return new Tensor(itemOp, [node], { index }, outs[index], null);
 }
 

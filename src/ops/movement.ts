@@ -1,25 +1,16 @@
 import { promote } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
+import { aliasOp } from '../graph/alias.js';
 import type { View } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 import { coordinateReference, defineOp, forEachCoordinate, indexOf, NO_GRADIENT } from './define.js';
 import { cast, type Operand, toTensor } from './operand.js';
 
-/** The input unchanged, as a node of its own. */
-const unchanged: Parameters<typeof defineOp>[1] = {
-  kind: 'movement',
-  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
-  vjp: ({ g }) => [g],
-  view: (x) => x,
-  reference: ([x]) => x,
-};
-
 /** Records of ops without arithmetic: a strided view of the input, or inputs placed into a larger result. */
 export const movementOps = {
-  /** Separates a tensor from its other uses; autodiff differentiates with respect to it. */
-  alias: defineOp('alias', unchanged),
-  stopGradient: defineOp('stopGradient', { ...unchanged, vjp: NO_GRADIENT }),
+  alias: aliasOp,
+  stopGradient: { ...aliasOp, name: 'stopGradient', vjp: NO_GRADIENT },
   reshape: defineOp('reshape', {
     kind: 'movement',
     infer: ([x], attrs) => ({ shape: attrs.shape as Shape, dtype: x.dtype }),

@@ -299,7 +299,7 @@ export function mean(x: Operand, options: ReduceOptions = {}): Tensor {
 }
 
 export interface VarianceOptions extends ReduceOptions {
-  /** Subtracted from n: 0 (default) for the population variance, 1 for the unbiased estimate. */
+  /** Subtracted from n: 1 (default, as in PyTorch) for the unbiased estimate, 0 for the population variance. */
   readonly correction?: number;
 }
 
@@ -309,9 +309,9 @@ export interface VarianceOptions extends ReduceOptions {
  * @param x float, any shape
  * @returns the shape without the reduced axes, or with size 1 there when `keepDims`
  * @throws ShapeError when an axis does not exist, DTypeError for integers and bool
- * @example variance(tensor([1, 2, 3, 4])); // 1.25
+ * @example variance(tensor([1, 2, 3, 4])); // 1.6666667
  */
-export function variance(x: Operand, { correction = 0, ...options }: VarianceOptions = {}): Tensor {
+export function variance(x: Operand, { correction = 1, ...options }: VarianceOptions = {}): Tensor {
   const t = operandOf('variance', x, 'float');
   const n = countAlong('variance', t.shape, options.axis);
   const centered = sub(t, mean(t, { ...options, keepDims: true }));
@@ -324,7 +324,7 @@ export function variance(x: Operand, { correction = 0, ...options }: VarianceOpt
  * @param x float, any shape
  * @returns the shape without the reduced axes, or with size 1 there when `keepDims`
  * @throws ShapeError when an axis does not exist, DTypeError for integers and bool
- * @example std(tensor([1, 2, 3, 4])); // 1.118034
+ * @example std(tensor([1, 2, 3, 4])); // 1.2909944
  */
 export function std(x: Operand, options: VarianceOptions = {}): Tensor {
   return rootOf(variance(x, options));

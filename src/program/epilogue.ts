@@ -77,7 +77,8 @@ function absorb(gemm: Gemm, located: readonly Located[], owner: ReadonlyMap<Node
     gemm.activation = next.op.activation;
   } else if (next.op.activationGrad !== undefined && gemm.activationGrad === 'IDENTITY') {
     const [g, y] = next.inputs;
-    if (g !== value || y.dtype !== value.dtype || !sameShape(y.shape, value.shape) || isConstant(y, located)) return false;
+    if (g !== value || y.dtype !== value.dtype || !sameShape(y.shape, value.shape) || isConstant(y, located))
+      return false;
     if (!isWhole(y, located[y.index])) return false;
     gemm.activationGrad = next.op.activationGrad;
     gemm.aux = y;

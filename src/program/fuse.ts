@@ -27,7 +27,19 @@ export function computeDType(node: Node): ComputeDType {
 }
 
 /** Micro-operations whose result is 0 or 1 whatever comes in. */
-const BOOLEAN = new Set(['EQUAL', 'NOT_EQUAL', 'LESS', 'LESS_EQUAL', 'GREATER', 'GREATER_EQUAL', 'AND', 'OR', 'NOT', 'IS_FINITE', 'IS_NAN']);
+const BOOLEAN = new Set([
+  'EQUAL',
+  'NOT_EQUAL',
+  'LESS',
+  'LESS_EQUAL',
+  'GREATER',
+  'GREATER_EQUAL',
+  'AND',
+  'OR',
+  'NOT',
+  'IS_FINITE',
+  'IS_NAN',
+]);
 
 /**
  * Whether the register holds exactly what a store and a load would give. Not so where the store converts: float64 to

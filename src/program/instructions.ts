@@ -3,7 +3,16 @@ import { f64Words, type View } from '../graph/op.js';
 import { type Shape, sizeOf } from '../shape.js';
 import type { ComputeDType } from './fuse.js';
 import { type Buffer, type Instruction, type OperandRef, READ, UPDATE, WRITE } from './ir.js';
-import { DTypeCode, FALLIBLE, MICRO_ARITY, Micro, type MicroName, NONE, Opcode, type OpcodeName } from './opcodes.gen.js';
+import {
+  DTypeCode,
+  FALLIBLE,
+  MICRO_ARITY,
+  Micro,
+  type MicroName,
+  NONE,
+  Opcode,
+  type OpcodeName,
+} from './opcodes.gen.js';
 import { collapse, denseView, isDense } from './views.js';
 
 /** Which line of the user's program an instruction stands for. */

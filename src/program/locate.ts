@@ -1,5 +1,3 @@
-import { fullOp } from '../graph/leaves.js';
-import type { View } from '../graph/op.js';
 import { sizeOf } from '../shape.js';
 import type { Graph, Located, Node } from './ir.js';
 import { denseView, isDense } from './views.js';
@@ -37,10 +35,4 @@ function locateView(graph: Graph, node: Node, located: readonly Located[]): Loca
 /** Whether the window is all of the base's memory in order, so that no copy is needed to have the value dense. */
 export function isWhole(node: Node, { base, view }: Located): boolean {
   return isDense(view) && sizeOf(node.shape) === sizeOf(base.shape) && base.dtype === node.dtype;
-}
-
-/** The window a node has on the memory that `locate` found, or null for a constant, which has none. */
-export function windowOf(node: Node, located: readonly Located[]): View | null {
-  const { base, view } = located[node.index];
-  return base.op === fullOp ? null : view;
 }

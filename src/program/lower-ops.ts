@@ -4,10 +4,25 @@ import type { Lowering } from '../graph/op.js';
 import { sizeOf } from '../shape.js';
 import { type Gemm, gemmShape } from './epilogue.js';
 import { computeDType, outputsOf } from './fuse.js';
-import { convert, copy, FusedWriter, fill as fillWith, InstructionWriter, place, type Register } from './instructions.js';
+import {
+  convert,
+  copy,
+  FusedWriter,
+  fill as fillWith,
+  InstructionWriter,
+  place,
+  type Register,
+} from './instructions.js';
 import { Buffer, type Instruction, type Node } from './ir.js';
 import { type Lowerer, originOf } from './lowerer.js';
-import { Activation, type ActivationName, type MicroName, type OpcodeName, Reduction, type ReductionName } from './opcodes.gen.js';
+import {
+  Activation,
+  type ActivationName,
+  type MicroName,
+  type OpcodeName,
+  Reduction,
+  type ReductionName,
+} from './opcodes.gen.js';
 import { reducedLast, reductionShape } from './reduction.js';
 import { constantOf } from './simplify.js';
 import { broadcastView, permuteView } from './views.js';
@@ -87,7 +102,8 @@ function matrix(state: Lowerer, x: Node, batchShape: readonly number[]): Matrix 
   if (count !== 1 && count !== sizeOf(batchShape)) {
     return { buffer: broadcastBatches(state, x, batchShape), transposed: false, stride: rows * cols };
   }
-  const stored = (s0: number, s1: number) => (rows === 1 || strides[axis] === s0) && (cols === 1 || strides[axis + 1] === s1);
+  const stored = (s0: number, s1: number) =>
+    (rows === 1 || strides[axis] === s0) && (cols === 1 || strides[axis + 1] === s1);
   const elements = sizeOf(located.base.shape);
   const plain = located.base.op !== fullOp && offset === 0 && elements > 0;
   let expected = rows * cols;
@@ -130,7 +146,8 @@ export function lowerReduce(state: Lowerer, node: Node): void {
     shape = { outer: sizeOf(node.shape), r, inner: 1 };
     input = new Buffer(x.dtype, sizeOf(x.shape));
     const order = reducedLast(x.shape.length, axes);
-    if (input.elements > 0) instructions.push(copy(state.buffer(base), permuteView(view, order), input, originOf(node)));
+    if (input.elements > 0)
+      instructions.push(copy(state.buffer(base), permuteView(view, order), input, originOf(node)));
   } else {
     input = state.dense(x);
   }

@@ -1,7 +1,7 @@
 import { fullOp } from '../graph/leaves.js';
 import type { View } from '../graph/op.js';
 import { sizeOf } from '../shape.js';
-import { type Gemm, foldEpilogues } from './epilogue.js';
+import { foldEpilogues, type Gemm } from './epilogue.js';
 import { fuseGroups } from './fuse.js';
 import { copy } from './instructions.js';
 import { Buffer, type Graph, type Instruction, type Node, type Slot, type Unit } from './ir.js';
@@ -78,7 +78,8 @@ function lowerWrites(state: Lowerer): PendingWrite[] {
     if (isIdentity(write)) return;
     const { leaf, value } = write;
     const origin = { op: 'assign', scope: value.source.scope };
-    const slot = leaf === null ? state.addSlot({ kind: 'write', write: index }, value, SlotFlag.WRITE) : state.leafSlot(leaf);
+    const slot =
+      leaf === null ? state.addSlot({ kind: 'write', write: index }, value, SlotFlag.WRITE) : state.leafSlot(leaf);
     if (leaf !== null) slot.flags |= SlotFlag.WRITE;
     let buffer = state.dense(value);
     const { base } = state.located[value.index];

@@ -2,7 +2,18 @@ import type { DType } from '../dtype.js';
 import { feedOp, inputOp } from '../graph/leaves.js';
 import { sizeOf } from '../shape.js';
 import { copy, fill, type Origin } from './instructions.js';
-import { Buffer, type Graph, type Instruction, type Located, NORMAL, type Node, OPTIMIZER, type Slot, type SlotSpec, type Unit } from './ir.js';
+import {
+  Buffer,
+  type Graph,
+  type Instruction,
+  type Located,
+  NORMAL,
+  type Node,
+  OPTIMIZER,
+  type Slot,
+  type SlotSpec,
+  type Unit,
+} from './ir.js';
 import { isWhole, locate } from './locate.js';
 import { SlotFlag } from './opcodes.gen.js';
 import { constantOf } from './simplify.js';
@@ -28,7 +39,12 @@ export class Lowerer {
     this.values = new Array(graph.nodes.length);
   }
 
-  addSlot(spec: SlotSpec, { dtype, shape }: { dtype: DType; shape: readonly number[] }, flags: number, label = ''): Slot {
+  addSlot(
+    spec: SlotSpec,
+    { dtype, shape }: { dtype: DType; shape: readonly number[] },
+    flags: number,
+    label = '',
+  ): Slot {
     const slot = { spec, buffer: new Buffer(dtype, sizeOf(shape), this.slots.length), flags, label };
     this.slots.push(slot);
     return slot;
@@ -58,7 +74,8 @@ export class Lowerer {
     const leaf = this.leaves.get(node);
     if (leaf !== undefined) return leaf.buffer;
     if (this.located[node.index].base !== node) return this.dense(node);
-    const list = (this.values[node.index] ??= []);
+    this.values[node.index] ??= [];
+    const list = this.values[node.index] as Buffer[];
     if (list[index] === undefined) {
       const aval = index === 0 ? node : (node.outs as NonNullable<Node['outs']>)[index];
       list[index] = new Buffer(aval.dtype, sizeOf(aval.shape));

@@ -45,7 +45,11 @@ export function printProgram(
 }
 
 function flagNames(flags: number): string {
-  const names = [flags & SlotFlag.READ && 'read', flags & SlotFlag.WRITE && 'write', flags & SlotFlag.STEPPED && 'stepped'];
+  const names = [
+    flags & SlotFlag.READ && 'read',
+    flags & SlotFlag.WRITE && 'write',
+    flags & SlotFlag.STEPPED && 'stepped',
+  ];
   return names.filter(Boolean).join('+');
 }
 

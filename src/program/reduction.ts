@@ -1,7 +1,10 @@
 import type { Shape } from '../shape.js';
 
 /** [outer, r, inner] of a reduction over `axes`, or null when those axes are not next to each other. */
-export function reductionShape(shape: Shape, axes: readonly number[]): { outer: number; r: number; inner: number } | null {
+export function reductionShape(
+  shape: Shape,
+  axes: readonly number[],
+): { outer: number; r: number; inner: number } | null {
   const reduced = new Set(axes);
   let outer = 1;
   let r = 1;

@@ -21,7 +21,9 @@ export function schedule(lowered: Lowered): Instruction[] {
       instructions.push(instruction);
     }
   }
-  lowered.writes.forEach((w, i) => (w.copy.position = instructions.length + i));
+  lowered.writes.forEach((w, i) => {
+    w.copy.position = instructions.length + i;
+  });
   for (const unit of order) recordUses(unit);
   for (const { copy: final } of lowered.writes) recordInstruction(final);
 
@@ -78,7 +80,9 @@ function topological(units: readonly Unit[]): Unit[] {
     for (const a of unit.aliases) needs(a.in);
   });
   const heap = new Heap((a, b) => units[a].rank - units[b].rank || units[a].order - units[b].order || a - b);
-  waiting.forEach((n, u) => n === 0 && heap.push(u));
+  waiting.forEach((n, u) => {
+    if (n === 0) heap.push(u);
+  });
   const order: Unit[] = [];
   for (let u = heap.pop(); u !== undefined; u = heap.pop()) {
     order.push(units[u]);
@@ -141,7 +145,11 @@ function updateInPlace(
 }
 
 /** Makes the value's memory that of the cell, when no read of the old value and no failure can come after. */
-function writeDirectly({ slot, value }: PendingWrite, instructions: readonly Instruction[], lastFallible: number): boolean {
+function writeDirectly(
+  { slot, value }: PendingWrite,
+  instructions: readonly Instruction[],
+  lastFallible: number,
+): boolean {
   const memory = value.memory;
   if (memory === slot.buffer) return true;
   if (memory.slot >= 0 || memory.firstWrite <= lastFallible) return false;

@@ -1,7 +1,7 @@
 import { type DType, isFloat } from '../dtype.js';
 import { fullOp } from '../graph/leaves.js';
 import type { Tensor } from '../graph/tensor.js';
-import { sameShape, type Shape } from '../shape.js';
+import { type Shape, sameShape } from '../shape.js';
 import type { GraphSpec } from './index.js';
 import type { Graph, Node } from './ir.js';
 import { denseView, isDense } from './views.js';

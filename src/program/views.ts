@@ -20,12 +20,17 @@ export function isDense(view: View): boolean {
 /** The window repeated over `shape` by NumPy's rules. */
 export function broadcastView(view: View, shape: Shape): View {
   const lead = shape.length - view.shape.length;
-  const strides = shape.map((d, i) => (i < lead || (view.shape[i - lead] === 1 && d !== 1) ? 0 : view.strides[i - lead]));
+  const strides = shape.map((d, i) =>
+    i < lead || (view.shape[i - lead] === 1 && d !== 1) ? 0 : view.strides[i - lead],
+  );
   return { shape, offset: view.offset, strides };
 }
 
 /** Drops dimensions of size 1 and merges neighbours that every window walks as one. All have the same shape. */
-export function collapse(shape: Shape, strides: readonly (readonly number[])[]): { dims: number[]; strides: number[][] } {
+export function collapse(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+): { dims: number[]; strides: number[][] } {
   const dims: number[] = [];
   const out: number[][] = strides.map(() => []);
   if (sizeOf(shape) === 0) return { dims: [0], strides: strides.map(() => [1]) };

@@ -69,7 +69,13 @@ export interface Pass {
  * flight, when the signal is aborted.
  */
 export async function runPass({ step, data, order, batchSize, pace, signal, onChunk }: Pass): Promise<void> {
-  const inFlight: { firstStep: number; steps: number; batch: number; rows: Int32Array; values: Promise<HostArray[]> }[] = [];
+  const inFlight: {
+    firstStep: number;
+    steps: number;
+    batch: number;
+    rows: Int32Array;
+    values: Promise<HostArray[]>;
+  }[] = [];
   const fullSteps = Math.floor(order.length / batchSize);
   let queued = 0;
   let nextStep = 0;

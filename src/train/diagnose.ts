@@ -1,4 +1,16 @@
-import { all, DataError, isFinite as finite, isFloat, stack, type Tensor, take, tensor } from '../core.js';
+import {
+  all,
+  DataError,
+  isFinite as finite,
+  flush,
+  isFloat,
+  realize,
+  stack,
+  stopGradient,
+  type Tensor,
+  take,
+  tensor,
+} from '../core.js';
 import type { TensorDataset } from '../data/index.js';
 import type { Module } from '../nn/index.js';
 import { sizeOf } from '../shape.js';
@@ -31,12 +43,18 @@ export async function explain(
     const perSample = sizeOf((fromLabels ? context.data.y : context.data.x).shape.slice(1));
     const sample = rows[Math.floor(at.position / perSample)];
     const what = fromLabels ? 'label' : 'index';
-    return new DataError(`${where}: ${what} ${at.value} of sample ${sample} is out of range at ${when} (${error.message})`, at);
+    return new DataError(
+      `${where}: ${what} ${at.value} of sample ${sample} is out of range at ${when} (${error.message})`,
+      at,
+    );
   }
   const value = Number.isNaN(at.value) ? 'NaN' : 'infinite';
   const { objective } = context;
   const cause = objective === undefined ? '' : await findCause(rows, context.model, context.data, objective);
-  return new DataError(`${where}: the loss is ${value} at ${when}: ${cause}; the parameters are as before this step`, at);
+  return new DataError(
+    `${where}: the loss is ${value} at ${when}: ${cause}; the parameters are as before this step`,
+    at,
+  );
 }
 
 /** Runs the batch again, layer by layer. */
@@ -54,18 +72,21 @@ async function findCause(rows: Int32Array, model: Module, data: TensorDataset, o
   }
 
   // Layers with running statistics must not see this batch twice.
-  const buffers = model.buffers().map((cell) => [cell, cell.read()] as const);
+  const buffers = model.buffers().map((cell) => [cell, cell.version, stopGradient(cell.read())] as const);
+  await realize(...buffers.map(([, , copy]) => copy));
   try {
     const outputs = model.forward(x);
     const loss = objective.lossOf(outputs, y);
     const nodes = floatNodes(loss);
     const first = await firstBad(nodes);
-    if (first === -1) return `running the batch again gives finite values, so random layers or their masks matter (${HINT})`;
+    if (first === -1)
+      return `running the batch again gives finite values, so random layers or their masks matter (${HINT})`;
     const node = nodes[first];
     const place = node.id > outputs.id ? 'the loss' : layerOf(model, node);
     return `the first values that are not finite come out of ${place} (${node.op.name}, [${node.shape}]); ${HINT}`;
   } finally {
-    for (const [cell, before] of buffers) if (cell.read() !== before) cell.assign(before);
+    for (const [cell, version, copy] of buffers) if (cell.version !== version) cell.assign(copy);
+    await flush();
   }
 }
 
@@ -91,7 +112,9 @@ async function firstBad(tensors: readonly Tensor[]): Promise<number> {
 function floatNodes(loss: Tensor): Tensor[] {
   const seen = new Set<Tensor>([loss]);
   for (const node of seen) for (const input of node.inputs) seen.add(input); // a Set is walked as it grows
-  return [...seen].filter((n) => n.inputs.length > 0 && n.outs === null && isFloat(n.dtype)).sort((a, b) => a.id - b.id);
+  return [...seen]
+    .filter((n) => n.inputs.length > 0 && n.outs === null && isFloat(n.dtype))
+    .sort((a, b) => a.id - b.id);
 }
 
 /** The layer whose path is the longest beginning of the node's. */

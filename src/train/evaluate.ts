@@ -1,12 +1,30 @@
-import { type Compiled, compile, type DType, type HostArray, itemSize, type Shape, ShapeError, type Tensor, tensor } from '../core.js';
-import { type DataInput, TensorDataset, toTensor } from '../data/index.js';
+import {
+  type Compiled,
+  compile,
+  type DType,
+  type HostArray,
+  itemSize,
+  type Shape,
+  ShapeError,
+  type Tensor,
+  tensor,
+} from '../core.js';
+import { type DataInput, TensorDataset } from '../data/index.js';
 import { hostView } from '../dtype.js';
 import type { Module } from '../nn/index.js';
 import { checkOptions, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { type Chunk, Pace, runPass, StepFailure } from './chunks.js';
 import { explain } from './diagnose.js';
-import { asDataset, checkModel, type DataLike, Figures, inMode, Objective, type ObjectiveOptions } from './objective.js';
+import {
+  asDataset,
+  checkModel,
+  type DataLike,
+  Figures,
+  inMode,
+  Objective,
+  type ObjectiveOptions,
+} from './objective.js';
 
 export interface EvaluateOptions extends ObjectiveOptions {
   /** Samples a step; changes speed and memory, and the results only by rounding. Default 256. */
@@ -98,14 +116,16 @@ export async function predict(
   checkModel('predict', model);
   checkOptions('predict', options, ['batchSize']);
   const size = wholeNumber('predict: batchSize', options.batchSize ?? EVALUATION_BATCH, 1);
-  const data = x instanceof TensorDataset ? x : unlabelled(toTensor('predict: x', x));
+  const data = x instanceof TensorDataset ? x : TensorDataset.unlabelled(x);
   const batchSize = Math.min(size, data.length);
   let shape: Shape = [];
   let dtype: DType = 'float32';
   const step = compile((rows: Tensor) => {
     const outputs = model.forward(data.transform(rows));
     if (outputs.shape[0] !== rows.shape[0]) {
-      throw new ShapeError(`predict: ${rows.shape[0]} samples gave outputs [${outputs.shape}], expected as many in axis 0`);
+      throw new ShapeError(
+        `predict: ${rows.shape[0]} samples gave outputs [${outputs.shape}], expected as many in axis 0`,
+      );
     }
     shape = outputs.shape.slice(1);
     dtype = outputs.dtype;
@@ -125,9 +145,4 @@ export async function predict(
     throw error instanceof StepFailure ? await explain('predict', 'prediction', error, { model, data }) : error;
   }
   return tensor(all as unknown as HostArray, { shape: [data.length, ...shape], dtype });
-}
-
-/** A data set of inputs alone: nobody reads its targets. */
-function unlabelled(x: Tensor): TensorDataset {
-  return new TensorDataset(x, x);
 }

@@ -1,13 +1,21 @@
 import { BusyError, checkFinite, compile, OptionError, type Tensor, valueAndGrad } from '../core.js';
-import { checkBatchSize, TensorDataset } from '../data/index.js';
+import type { TensorDataset } from '../data/index.js';
 import type { Module } from '../nn/index.js';
 import { type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
 import { type Chunk, Pace, runPass, StepFailure } from './chunks.js';
 import { explain } from './diagnose.js';
 import { Evaluation } from './evaluate.js';
 import type { EpochRecord, History, ProgressEvent, RunEvent } from './events.js';
-import { asDataset, checkModel, type DataLike, Figures, inMode, Objective, type ObjectiveOptions } from './objective.js';
+import {
+  asDataset,
+  checkModel,
+  type DataLike,
+  Figures,
+  inMode,
+  Objective,
+  type ObjectiveOptions,
+} from './objective.js';
 import { ProgressReporter, type ProgressStream } from './progress.js';
 import { Run, type RunControl } from './run.js';
 
@@ -235,5 +243,7 @@ function parts(data: TensorDataset, validation: FitOptions['validation']) {
 /** `{ loss, accuracy }` → `{ valLoss, valAccuracy }`. */
 function validationFigures(figures: Readonly<Record<string, number>> | null): Record<string, number> {
   const named = Object.entries(figures ?? {});
-  return Object.fromEntries(named.map(([name, value]) => [`val${name.charAt(0).toUpperCase()}${name.slice(1)}`, value]));
+  return Object.fromEntries(
+    named.map(([name, value]) => [`val${name.charAt(0).toUpperCase()}${name.slice(1)}`, value]),
+  );
 }

@@ -26,14 +26,17 @@ export class Objective {
   constructor(where: string, options: ObjectiveOptions) {
     this.where = where;
     if (typeof options.loss !== 'string' && typeof options.loss !== 'function') {
-      throw new OptionError(`${where}: loss is ${String(options.loss)}, expected a name such as 'crossEntropy' or a function`);
+      throw new OptionError(
+        `${where}: loss is ${String(options.loss)}, expected a name such as 'crossEntropy' or a function`,
+      );
     }
     this.loss = typeof options.loss === 'string' ? lossByName(options.loss) : options.loss;
     this.labels = options.loss === 'crossEntropy';
     this.metrics = (options.metrics ?? []).map((m) => (typeof m === 'string' ? metricByName(m) : m));
     const names = new Set(['epoch', 'loss', 'seconds', 'samplesPerSecond']);
     for (const { name } of this.metrics) {
-      if (names.has(name)) throw new OptionError(`${where}: two figures are called "${name}"; give the metric another { name }`);
+      if (names.has(name))
+        throw new OptionError(`${where}: two figures are called "${name}"; give the metric another { name }`);
       names.add(name);
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DataError, OptionError, realize, seed, ShapeError, type Tensor, tensor } from '../../src/core.js';
+import { DataError, OptionError, realize, ShapeError, seed, type Tensor, tensor } from '../../src/core.js';
 import { type BatchOptions, TensorDataset } from '../../src/data/index.js';
 
 /** Sample i is [10 i, 10 i + 1] with the target i. */
@@ -27,7 +27,19 @@ async function targets(data: TensorDataset, options = {}): Promise<number[][]> {
 describe('TensorDataset', () => {
   it('takes nested arrays, tensors, typed arrays and arrays with a shape', () => {
     const data = { data: new Uint8Array(6), shape: [3, 2] };
-    for (const x of [[[1, 2], [3, 4], [5, 6]], tensor([[1, 2], [3, 4], [5, 6]]), data]) {
+    for (const x of [
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+      tensor([
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ]),
+      data,
+    ]) {
       const set = new TensorDataset(x, Int32Array.of(0, 1, 2));
       expect(set.length).toBe(3);
       expect(set.x.shape).toEqual([3, 2]);
@@ -46,7 +58,12 @@ describe('TensorDataset', () => {
     ['different lengths', () => new TensorDataset([1, 2, 3], [1, 2]), DataError, /x has 3 samples and y has 2/],
     ['no samples', () => new TensorDataset([], []), DataError, /empty/],
     ['a scalar', () => new TensorDataset(1, [1]), ShapeError, /x is a scalar, expected \[samples/],
-    ['a misspelt option', () => new TensorDataset([1], [1], { transfrom: 1 } as never), OptionError, /mean "transform"/],
+    [
+      'a misspelt option',
+      () => new TensorDataset([1], [1], { transfrom: 1 } as never),
+      OptionError,
+      /mean "transform"/,
+    ],
     ['an index outside', () => numbered(3).subset([0, 3]), DataError, /index 3 at position 1 is outside \[0, 3\)/],
     ['an empty subset', () => numbered(3).subset([]), DataError, /empty/],
   ])('refuses %s', (_name, make, type, message) => {
@@ -72,8 +89,15 @@ describe('TensorDataset', () => {
 
 describe('batches', () => {
   it('goes through all samples in order, the last batch smaller', async () => {
-    expect(await targets(numbered(10))).toEqual([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]);
-    expect(await targets(numbered(10), { dropLast: true })).toEqual([[0, 1, 2, 3], [4, 5, 6, 7]]);
+    expect(await targets(numbered(10))).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9],
+    ]);
+    expect(await targets(numbered(10), { dropLast: true })).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ]);
     expect(await targets(numbered(8), { dropLast: true })).toHaveLength(2);
   });
 
@@ -110,7 +134,11 @@ describe('batches', () => {
     [{ batchSize: 2.5 }, /batchSize is 2.5/],
     [{ batchsize: 2 }, /unknown option "batchsize".*Did you mean "batchSize"\?/],
   ])('refuses %j', async (options, message) => {
-    await expect(numbered(10).batches(options as BatchOptions).next()).rejects.toThrow(message);
+    await expect(
+      numbered(10)
+        .batches(options as BatchOptions)
+        .next(),
+    ).rejects.toThrow(message);
   });
 });
 
@@ -120,8 +148,16 @@ describe('split', () => {
       const all = (await Promise.all(parts.map((p) => targets(p)))).flat(2);
       expect(all.sort((a, b) => a - b)).toEqual(Array.from({ length: 10 }, (_, i) => i));
     }
-    expect(numbered(10).split(0.7).map((p) => p.length)).toEqual([7, 3]);
-    expect(numbered(10).split([5, 3, 2]).map((p) => p.length)).toEqual([5, 3, 2]);
+    expect(
+      numbered(10)
+        .split(0.7)
+        .map((p) => p.length),
+    ).toEqual([7, 3]);
+    expect(
+      numbered(10)
+        .split([5, 3, 2])
+        .map((p) => p.length),
+    ).toEqual([5, 3, 2]);
   });
 
   it('keeps the order when asked, and parts of parts still point at their samples', async () => {

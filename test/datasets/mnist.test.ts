@@ -40,7 +40,8 @@ async function folder(name: string, files: Files = {}, separator = '-', ending =
   const dir = join(root, name);
   await mkdir(dir, { recursive: true });
   const all = {
-    [`train-images${separator}idx3-ubyte`]: files.train ?? idx([3, 2, 2], [0, 51, 102, 153, 204, 255, 0, 0, 1, 2, 3, 4]),
+    [`train-images${separator}idx3-ubyte`]:
+      files.train ?? idx([3, 2, 2], [0, 51, 102, 153, 204, 255, 0, 0, 1, 2, 3, 4]),
     [`train-labels${separator}idx1-ubyte`]: files.trainLabels ?? idx([3], [0, 4, 1]),
     [`t10k-images${separator}idx3-ubyte`]: files.test ?? idx([2, 2, 2], [255, 255, 255, 255, 0, 0, 0, 0]),
     [`t10k-labels${separator}idx1-ubyte`]: files.testLabels ?? idx([2], [2, 3]),
@@ -99,12 +100,18 @@ describe('mnist', () => {
     const dir = await folder('incomplete');
     await rm(join(dir, 't10k-labels-idx1-ubyte'));
     await expect(mnist({ dir })).rejects.toThrow(DataError);
-    await expect(mnist({ dir })).rejects.toThrow(/incomplete does not have all four files; put train-images.*into a folder and pass \{ dir \} or set NEURITE_DATA/);
+    await expect(mnist({ dir })).rejects.toThrow(
+      /incomplete does not have all four files; put train-images.*into a folder and pass \{ dir \} or set NEURITE_DATA/,
+    );
   });
 
   it.each([
     ['unequal-counts', { trainLabels: idx([2], [0, 1]) }, /has 3 images, .* has 2 labels, expected as many/],
-    ['image-sizes', { test: idx([2, 1, 4], new Array<number>(8).fill(0)) }, /training images are \[2,2\] and test images \[1,4\]/],
+    [
+      'image-sizes',
+      { test: idx([2, 1, 4], new Array<number>(8).fill(0)) },
+      /training images are \[2,2\] and test images \[1,4\]/,
+    ],
     ['no-images', { test: idx([0, 2, 2], []), testLabels: idx([0], []) }, /has no images/],
     ['label-rank', { testLabels: idx([2, 1], [0, 0]) }, /got \[2,1\] uint8, expected whole numbers \[images\]/],
     ['image-rank', { train: idx([3], [0, 0, 0]) }, /got \[3\] uint8, expected bytes \[images, rows, columns\]/],

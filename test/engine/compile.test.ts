@@ -10,8 +10,8 @@ import {
   hostScalar,
   mul,
   Parameter,
-  seed,
   State,
+  seed,
   sum,
   type Tensor,
   TraceError,
@@ -52,6 +52,19 @@ describe('compile', () => {
     w.assign(tensor([20]));
     expect(await f(tensor([1])).item()).toBe(23);
     expect(f.traces).toBe(1);
+  });
+
+  it('takes a cell that it updates as an argument, and a value read before as a constant', async () => {
+    const w = new Parameter(tensor([1]));
+    await flush();
+    const before = w.read();
+    const f = compile((x: Tensor) => {
+      w.assign(w.read().add(10));
+      return add(x, before.mul(100));
+    });
+    expect(await f(w.read()).item()).toBe(101);
+    expect(await f(w.read()).item()).toBe(111);
+    expect(w.read().itemSync()).toBe(21);
   });
 
   it('updates cells in place, in call order, one native call a step', async () => {
@@ -169,10 +182,7 @@ describe('scan', () => {
     });
     return { w, step };
   };
-  const rows = () =>
-    tensor(
-      Array.from({ length: 8 }, (_, i) => [i + 0.5, 1 / (i + 1), -i * 0.3]),
-    );
+  const rows = () => tensor(Array.from({ length: 8 }, (_, i) => [i + 0.5, 1 / (i + 1), -i * 0.3]));
 
   it('equals single calls bit for bit, random numbers included, compiled, uncompiled, eager', async () => {
     const indices = Int32Array.from([0, 1, 2, 3, 4, 5, 6, 7, 0, 2, 4, 6]);
@@ -180,12 +190,7 @@ describe('scan', () => {
     const losses = await scanned.step.scan({ data: [rows()], indices, batch: 2 }).data();
     const data = await rows().data();
     const batchOf = (s: number) =>
-      tensor(
-        Float32Array.from(indices.subarray(2 * s, 2 * s + 2)).reduce<number[][]>(
-          (all, i) => [...all, [...data.subarray(3 * i, 3 * i + 3)]],
-          [],
-        ),
-      );
+      tensor(Array.from(indices.subarray(2 * s, 2 * s + 2), (i) => [...data.subarray(3 * i, 3 * i + 3)]));
     const single = make();
     for (let s = 0; s < 6; s++) expect(await single.step(batchOf(s)).item()).toBe(losses[s]);
     expect(await single.w.read().data()).toEqual(await scanned.w.read().data());

@@ -23,7 +23,10 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 async function smallData(dir: string): Promise<void> {
   const { train, test } = await mnist();
   await mkdir(dir, { recursive: true });
-  for (const [name, part, n] of [['train', train, 2000], ['t10k', test, 500]] as const) {
+  for (const [name, part, n] of [
+    ['train', train, 2000],
+    ['t10k', test, 500],
+  ] as const) {
     const images = Buffer.concat([header([n, 28, 28]), Buffer.from((await part.x.data()).slice(0, n * 784))]);
     const labels = Buffer.concat([header([n]), Buffer.from(Uint8Array.from((await part.y.data()).slice(0, n)))]);
     await writeFile(join(dir, `${name}-images-idx3-ubyte`), images);
@@ -45,7 +48,9 @@ function start(...args: string[]): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [script, ...args], { cwd: root, env: { ...process.env, NEURITE_DEBUG: '' } });
 }
 
-async function finish(child: ChildProcessWithoutNullStreams): Promise<{ code: number | null; out: string; err: string }> {
+async function finish(
+  child: ChildProcessWithoutNullStreams,
+): Promise<{ code: number | null; out: string; err: string }> {
   let out = '';
   let err = '';
   child.stdout.on('data', (d: Buffer) => {
@@ -62,7 +67,18 @@ const run = (...args: string[]) => finish(start(...args));
 
 describe('examples/mnist.mjs', () => {
   it('trains, reports, saves, and predicts with what it saved', async () => {
-    const { code, out, err } = await run('--data', 'data', '--epochs', '3', '--hidden', '32', '--lr', '0.01', '--out', 'a');
+    const { code, out, err } = await run(
+      '--data',
+      'data',
+      '--epochs',
+      '3',
+      '--hidden',
+      '32',
+      '--lr',
+      '0.01',
+      '--out',
+      'a',
+    );
     expect(code).toBe(0);
     expect(out).toMatch(/2000 training and 500 test images/);
     expect(out).toMatch(/Linear\(784→32\)/);
@@ -83,7 +99,21 @@ describe('examples/mnist.mjs', () => {
   });
 
   it('--json prints one object as the last line and nothing on stderr; equal seeds give equal results', async () => {
-    const args = ['--data', 'data', '--epochs', '2', '--hidden', '16,16', '--optimizer', 'sgd', '--seed', '3', '--json', '--out', 'b'];
+    const args = [
+      '--data',
+      'data',
+      '--epochs',
+      '2',
+      '--hidden',
+      '16,16',
+      '--optimizer',
+      'sgd',
+      '--seed',
+      '3',
+      '--json',
+      '--out',
+      'b',
+    ];
     const results = [];
     for (const threads of ['1', '2']) {
       const { code, out, err } = await run(...args, '--threads', threads);
@@ -133,7 +163,11 @@ describe('examples/mnist.mjs', () => {
     [['predict'], 2, /^error: predict needs --model FILE/],
     [['predict', '--model', 'nowhere'], 1, /^error: read "nowhere": no such file/],
     [['--data', 'nowhere'], 1, /^error: mnist: nowhere does not have all four files/],
-    [['--data', 'data', '--batch', '2001'], 1, /^error: fit: batchSize 2001 is larger than the data set of 2000 samples/],
+    [
+      ['--data', 'data', '--batch', '2001'],
+      1,
+      /^error: fit: batchSize 2001 is larger than the data set of 2000 samples/,
+    ],
   ])('%j ends with code %i and one clear line', async (args, code, message) => {
     const result = await run(...args);
     expect(result.err).toMatch(message);

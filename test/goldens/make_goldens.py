@@ -122,7 +122,11 @@ def make_reductions():
                 cases.append(case("argmax" + label, "argmax", lambda x: x.argmax(dim=axis), [x], options, wrt=[]))
                 cases.append(case("argmin" + label, "argmin", lambda x: x.argmin(dim=axis), [x], options, wrt=[]))
             for name, fn in (("variance", torch.var), ("std", torch.std)):
-                cases.append(case(name + label, name, lambda x: fn(x, correction=0, **every), [x], options))
+                cases.append(case(name + label, name, lambda x: fn(x, **every), [x], options))
+                population = {**options, "correction": 0}
+                cases.append(
+                    case(name + " of a population" + label, name, lambda x: fn(x, correction=0, **every), [x], population)
+                )
 
     write("reductions", {"cases": cases})
 

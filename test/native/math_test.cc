@@ -42,7 +42,7 @@ const Function functions[] = {
     {"cos", Micro::COS, std::cos, 1.7},
     {"tan", Micro::TAN, std::tan, 3.6},
     {"tanh", Micro::TANH, std::tanh, 2.6},
-    {"sigmoid", Micro::SIGMOID, sigmoid, 2.2},
+    {"sigmoid", Micro::SIGMOID, sigmoid, 2.6},
     {"erf", Micro::ERF, std::erf, 1.2},
     {"softplus", Micro::SOFTPLUS, softplus, 1.8},
     {"sqrt", Micro::SQRT, std::sqrt, 0.5},

@@ -23,9 +23,12 @@ struct TestSlot {
   int32_t elements, flags;
 };
 
-Words make_program(std::initializer_list<TestSlot> slots, std::initializer_list<Words> instructions, int32_t arena = 0) {
-  Words words = {0x4E525445, 1, static_cast<int32_t>(slots.size()), static_cast<int32_t>(instructions.size()), arena, 0};
-  for (const TestSlot& slot : slots) words.insert(words.end(), {static_cast<int32_t>(slot.dtype), slot.elements, slot.flags});
+Words make_program(std::initializer_list<TestSlot> slots, std::initializer_list<Words> instructions,
+                   int32_t arena = 0) {
+  Words words = {0x4E525445, 1, static_cast<int32_t>(slots.size()), static_cast<int32_t>(instructions.size()),
+                 arena,      0};
+  for (const TestSlot& slot : slots)
+    words.insert(words.end(), {static_cast<int32_t>(slot.dtype), slot.elements, slot.flags});
   for (const Words& instruction : instructions) {
     words.insert(words.end(), {instruction[0], static_cast<int32_t>(instruction.size()) + 1});
     words.insert(words.end(), instruction.begin() + 1, instruction.end());
@@ -78,7 +81,8 @@ SUITE(thread_pool) {
       seen[static_cast<size_t>(task)].fetch_add(1);
       if (worker < 0 || worker >= team.size()) bad_worker = 1;
     });
-    for (int64_t i = 0; i < tasks; ++i) CHECK(seen[static_cast<size_t>(i)] == 1, "task %lld ran once", static_cast<long long>(i));
+    for (int64_t i = 0; i < tasks; ++i)
+      CHECK(seen[static_cast<size_t>(i)] == 1, "task %lld ran once", static_cast<long long>(i));
     CHECK(bad_worker == 0, "worker numbers are in the team");
     Team second;
     CHECK(second.size() == 1, "a taken pool leaves the caller alone");
@@ -99,13 +103,13 @@ SUITE(thread_pool) {
 }
 
 SUITE(run_queue) {
-  const auto program = Program::load(
-      make_program({{DType::FLOAT32, 120 * 90, kRead}, {DType::FLOAT32, 110 * 90, kRead}, {DType::FLOAT32, 120 * 110, kWrite}},
-                   {gemm(120, 110, 90, kNone), fused_relu(120 * 110, ~2, ~2)}));
+  const auto program = Program::load(make_program(
+      {{DType::FLOAT32, 120 * 90, kRead}, {DType::FLOAT32, 110 * 90, kRead}, {DType::FLOAT32, 120 * 110, kWrite}},
+      {gemm(120, 110, 90, kNone), fused_relu(120 * 110, ~2, ~2)}));
   std::atomic<int> notified{0};
   {
-    RunQueue queue([&] { ++notified; });
     Buffers buffers(*program);
+    RunQueue queue([&] { ++notified; });
     CHECK(Executor::bind(*program, buffers.bindings, 1).ok(), "buffers fit");
     for (int64_t id = 1; id <= 50; ++id) queue.push({program, buffers.bindings, 1, id, {}});
     queue.wait(5);
@@ -120,14 +124,23 @@ SUITE(run_queue) {
 SUITE(mutated_programs) {
   const Words rng = {11, 0, 1, 33, 0, 0, 0, 0x3FF00000, 3, ~0, ~1};
   const Words programs[] = {
-      make_program({{DType::FLOAT32, 70, kRead}, {DType::FLOAT32, 70, kRead}, {DType::FLOAT32, 49, kWrite}, {DType::FLOAT32, 7, kWrite}},
+      make_program({{DType::FLOAT32, 70, kRead},
+                    {DType::FLOAT32, 70, kRead},
+                    {DType::FLOAT32, 49, kWrite},
+                    {DType::FLOAT32, 7, kWrite}},
                    {gemm(7, 7, 10, ~3)}),
       make_program({{DType::FLOAT32, 24, kRead}, {DType::FLOAT32, 24, kInout}},
-                   {{2, 0, 3, 2, 3, 4, ~0, 0, 1, 8, 2, ~1}, fused_relu(24, ~1, 0), {3, 0, 2, 4, 3, 0, ~1, 24, 1, 6, 1}}, 2),
+                   {{2, 0, 3, 2, 3, 4, ~0, 0, 1, 8, 2, ~1}, fused_relu(24, ~1, 0), {3, 0, 2, 4, 3, 0, ~1, 24, 1, 6, 1}},
+                   2),
       make_program({{DType::FLOAT32, 600, kRead}, {DType::FLOAT32, 5, kWrite}, {DType::INT32, 20, kWrite}},
                    {{4, 0, 1, 1, 120, 5, ~0, ~1}, {4, 0, 5, 20, 30, 1, ~0, ~2}}),
-      make_program({{DType::FLOAT32, 20, kRead}, {DType::INT32, 4, kRead}, {DType::FLOAT32, 20, kWrite}, {DType::FLOAT32, 4, kWrite}},
-                   {{6, 0, 4, 5, ~0, ~2}, {8, 0, 4, 5, ~0, ~1, ~3, 0}, {9, 0, 4, 5, 4, ~0, ~1, ~2}, {10, 0, 4, 5, 4, ~2, ~1, 0}}, 2),
+      make_program(
+          {{DType::FLOAT32, 20, kRead},
+           {DType::INT32, 4, kRead},
+           {DType::FLOAT32, 20, kWrite},
+           {DType::FLOAT32, 4, kWrite}},
+          {{6, 0, 4, 5, ~0, ~2}, {8, 0, 4, 5, ~0, ~1, ~3, 0}, {9, 0, 4, 5, 4, ~0, ~1, ~2}, {10, 0, 4, 5, 4, ~2, ~1, 0}},
+          2),
       make_program({{DType::INT32, 4, kRead}, {DType::FLOAT32, 33, kWrite}}, {rng, {13, 0, 33, ~1, 0}}, 3),
   };
   const int32_t interesting[] = {0, 1, -1, 2, 3, 7, 8, 16, 17, 63, 64, 65, 4096, 65536, INT32_MAX, INT32_MIN};

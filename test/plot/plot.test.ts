@@ -116,7 +116,10 @@ describe('lineCharts', () => {
     ['no points', () => lineCharts([{ title: 'T', series: [{ name: 'a', x: [1], y: [Number.NaN] }] }])],
     ['different lengths', () => lineCharts([{ series: [{ name: 'a', x: [1, 2], y: [1] }] }])],
     ['a tiny size', () => lineCharts([{ series: [{ name: 'a', x: [1], y: [1] }] }], { width: 10 })],
-    ['a size that is no number', () => lineCharts([{ series: [{ name: 'a', x: [1], y: [1] }] }], { width: Number.NaN })],
+    [
+      'a size that is no number',
+      () => lineCharts([{ series: [{ name: 'a', x: [1], y: [1] }] }], { width: Number.NaN }),
+    ],
   ])('refuses %s', (_name, draw) => {
     expect(draw).toThrow(OptionError);
   });

@@ -7,5 +7,11 @@ for (let i = 0; i < 60; i++) compiled(x, y);
 if (how === 'exit') process.exit(7);
 if (how === 'throw') throw new Error('on purpose');
 if (how === 'sigterm') process.kill(process.pid, 'SIGTERM');
-if (how === 'exit-in-callback') compiled(x, y).item().then(() => process.exit(7));
-if (how === 'natural') compiled(x, y).item().then((v) => console.log(JSON.stringify({ loss: v })));
+if (how === 'exit-in-callback')
+  compiled(x, y)
+    .item()
+    .then(() => process.exit(7));
+if (how === 'natural')
+  compiled(x, y)
+    .item()
+    .then((v) => console.log(JSON.stringify({ loss: v })));

@@ -5,7 +5,12 @@ export function xor({ s = 1 } = {}) {
   seed(s);
   const model = new nn.Sequential(new nn.Linear(2, 16), new nn.Tanh(), new nn.Linear(16, 1));
   const optimizer = new optim.Adam({ lr: 0.01 });
-  const x = tensor([[0, 0], [0, 1], [1, 0], [1, 1]]);
+  const x = tensor([
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ]);
   const y = tensor([[0], [1], [1], [0]]);
   const lossAndGrad = valueAndGrad(model, (a, b) => binaryCrossEntropy(model.forward(a), b));
   const eager = () => {

@@ -11,7 +11,12 @@ export interface Finished {
 /** Runs `script` (beside this file, importing the built package) in a process of its own. */
 export function runScript(
   script: string,
-  options: { args?: readonly string[]; nodeArgs?: readonly string[]; env?: Record<string, string>; onStart?: (child: ChildProcess) => void } = {},
+  options: {
+    args?: readonly string[];
+    nodeArgs?: readonly string[];
+    env?: Record<string, string>;
+    onStart?: (child: ChildProcess) => void;
+  } = {},
 ): Promise<Finished> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), path, ...(options.args ?? [])], {

@@ -7,7 +7,7 @@ const { eager, compiled, x, y } = xor();
 const step = {
   sync: () => eager().itemSync(),
   compiledSync: () => compiled.sync(x, y).itemSync(),
-  async: async () => (await eager().item()),
+  async: async () => await eager().item(),
   compiledAsync: () => compiled(x, y),
 }[mode];
 

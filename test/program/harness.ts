@@ -3,9 +3,9 @@ import type { Aval, RefArray } from '../../src/graph/op.js';
 import { State } from '../../src/graph/state.js';
 import type { Tensor } from '../../src/graph/tensor.js';
 import { graphState } from '../../src/graph/trace.js';
+import { full } from '../../src/ops/index.js';
 import { compileGraph, type GraphSpec, type ProgramSpec } from '../../src/program/index.js';
 import { broadcastShapes, type Shape, sizeOf, stridesOf } from '../../src/shape.js';
-import { full } from '../../src/ops/index.js';
 import { interpret } from './interpret.js';
 
 export type Graph = Pick<GraphSpec, 'nodes' | 'roots' | 'writes'>;
@@ -71,7 +71,9 @@ export function array(dtype: DType, n: number): HostArray {
 export function run(spec: ProgramSpec, graph: Graph, values: Values): Result {
   const roots = graph.roots.map((t) => array(t.dtype, sizeOf(t.shape)));
   const written = graph.writes.map((w) => array(w.value.dtype, sizeOf(w.value.shape)));
-  graph.writes.forEach(({ leaf }, i) => leaf !== null && written[i].set(values.get(leaf) as ArrayLike<number>));
+  graph.writes.forEach(({ leaf }, i) => {
+    if (leaf !== null) written[i].set(values.get(leaf) as ArrayLike<number>);
+  });
   const cells = new Map(graph.writes.map((w, i) => [w.leaf, written[i]]));
   const slots = spec.slots.map((slot) => {
     switch (slot.kind) {
@@ -162,7 +164,8 @@ export function evaluate(graph: Graph, values: Values): Result {
     const { op } = node;
     const shape = node.shape;
     if (op.kind === 'leaf') {
-      const data = op.name === 'full' ? new Float64Array(sizeOf(shape)).fill(node.attrs.value as number) : values.get(node);
+      const data =
+        op.name === 'full' ? new Float64Array(sizeOf(shape)).fill(node.attrs.value as number) : values.get(node);
       results.set(node, [{ data: Float64Array.from(data as ArrayLike<number>), shape }]);
       continue;
     }
@@ -200,7 +203,14 @@ function elementwise(f: (...x: number[]) => number, inputs: readonly RefArray[],
       return inputs[k].data[offset];
     });
     const y = f(...x);
-    data[at] = dtype === 'bool' ? Number(y !== 0) : dtype === 'int32' ? Math.trunc(y) | 0 : dtype === 'uint8' ? Math.trunc(y) & 255 : y;
+    data[at] =
+      dtype === 'bool'
+        ? Number(y !== 0)
+        : dtype === 'int32'
+          ? Math.trunc(y) | 0
+          : dtype === 'uint8'
+            ? Math.trunc(y) & 255
+            : y;
   }
   return { data, shape };
 }

@@ -1,16 +1,17 @@
 // Executes encoded programs in plain TypeScript: the meaning of opcodes.inc, slow and obvious. Arena memory starts
 // undefined, and reading what nobody wrote is an error.
 import type { DType } from '../../src/dtype.js';
-import { hostView, type HostArray } from '../../src/dtype.js';
+import { type HostArray, hostView } from '../../src/dtype.js';
 import { normals, uniforms } from '../../src/ops/philox.js';
 import { DTYPE_BYTES, type MicroName, SlotFlag } from '../../src/program/opcodes.gen.js';
-import { decode, type Decoded, type DecodedProgram, type Memory, type Window } from './decode.js';
+import { type Decoded, type DecodedProgram, decode, type Memory, type Window } from './decode.js';
 
 /** One run. `slots[i]` holds the elements of slot i and is changed in place. Throws when an instruction fails. */
 export function interpret(words: Int32Array, slots: readonly HostArray[]): void {
   const program = decode(words);
   slots.forEach((s, i) => {
-    if (s.length !== program.slots[i].elements) throw new Error(`slot ${i}: ${s.length} of ${program.slots[i].elements} elements`);
+    if (s.length !== program.slots[i].elements)
+      throw new Error(`slot ${i}: ${s.length} of ${program.slots[i].elements} elements`);
   });
   const machine = new Machine(program, slots);
   program.instructions.forEach((instruction, i) => {
@@ -52,7 +53,8 @@ class Machine {
 
   private need(memory: Memory, element: number): void {
     const known = memory.slot < 0 ? this.arenaKnown : this.slotKnown[memory.slot];
-    if (known[memory.start + element * DTYPE_BYTES[memory.dtype]] !== 1) throw new Error(`reads element ${element}, never written`);
+    if (known[memory.start + element * DTYPE_BYTES[memory.dtype]] !== 1)
+      throw new Error(`reads element ${element}, never written`);
   }
 
   read(memory: Memory | null, n: number): Float64Array {
@@ -111,7 +113,9 @@ class Machine {
       case 'LOG_SOFTMAX':
         this.write(
           m.out,
-          rows(this.read(m.in, p.rows * p.cols), p.cols, (x, lse) => round(i.opcode === 'SOFTMAX' ? Math.exp(x - lse) : x - lse)),
+          rows(this.read(m.in, p.rows * p.cols), p.cols, (x, lse) =>
+            round(i.opcode === 'SOFTMAX' ? Math.exp(x - lse) : x - lse),
+          ),
         );
         break;
       case 'SOFTMAX_CE': {
@@ -120,8 +124,14 @@ class Machine {
         const logP = rows(x, p.cols, (v, lse) => v - lse);
         const bad = labels.findIndex((l) => l < 0 || l >= p.cols);
         if (bad >= 0) throw new Error(`label ${labels[bad]} at ${bad}`);
-        this.write(m.loss, labels.map((l, r) => round(-logP[r * p.cols + l])));
-        this.write(m.grad, logP.map((v, j) => round(Math.exp(v) - (labels[Math.floor(j / p.cols)] === j % p.cols ? 1 : 0))));
+        this.write(
+          m.loss,
+          labels.map((l, r) => round(-logP[r * p.cols + l])),
+        );
+        this.write(
+          m.grad,
+          logP.map((v, j) => round(Math.exp(v) - (labels[Math.floor(j / p.cols)] === j % p.cols ? 1 : 0))),
+        );
         break;
       }
       case 'GATHER':
@@ -143,14 +153,29 @@ class Machine {
       case 'RANDOM': {
         const u = this.uniforms(i, p.n);
         const [draw] = [this.draw(i)];
-        if (p.distribution === 0) this.write(m.out, u.map((x) => round(p.a + (p.b - p.a) * x)));
-        else if (p.distribution === 1) this.write(m.out, normals(p.n, draw).map((z) => round(p.a + p.b * z)));
-        else this.write(m.out, u.map((x) => Number(x < p.a)));
+        if (p.distribution === 0)
+          this.write(
+            m.out,
+            u.map((x) => round(p.a + (p.b - p.a) * x)),
+          );
+        else if (p.distribution === 1)
+          this.write(
+            m.out,
+            normals(p.n, draw).map((z) => round(p.a + p.b * z)),
+          );
+        else
+          this.write(
+            m.out,
+            u.map((x) => Number(x < p.a)),
+          );
         break;
       }
       case 'DROPOUT': {
         const u = this.uniforms(i, p.n);
-        this.write(m.out, this.read(m.in, p.n).map((x, j) => (u[j] >= p.p ? round(x / (1 - p.p)) : 0)));
+        this.write(
+          m.out,
+          this.read(m.in, p.n).map((x, j) => (u[j] >= p.p ? round(x / (1 - p.p)) : 0)),
+        );
         break;
       }
       case 'CHECK_FINITE': {
@@ -286,7 +311,8 @@ function reduce(
     const values = Array.from({ length: r }, (_, i) => x[(o * r + i) * inner + j]);
     if (inner === 1 && reduction <= 2) values.reverse();
     if (reduction === 1) out[at] = values.reduce((a, v) => round(a + v), 0);
-    else if (reduction === 2) out[at] = values.reduce((a, v) => (dtype === 'int32' ? Math.imul(a, v) : round(a * v)), 1);
+    else if (reduction === 2)
+      out[at] = values.reduce((a, v) => (dtype === 'int32' ? Math.imul(a, v) : round(a * v)), 1);
     else if (reduction === 3) out[at] = values.reduce((a, v) => Math.max(a, v), bound);
     else if (reduction === 4) out[at] = values.reduce((a, v) => Math.min(a, v), bound);
     else {

@@ -1,9 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { inputLeaf } from '../../src/graph/leaves.js';
 import { hostScalar } from '../../src/graph/feed.js';
+import { inputLeaf } from '../../src/graph/leaves.js';
 import type { Tensor } from '../../src/graph/tensor.js';
-import { adamStep, add, checkFinite, matmul, mul, sgdStep, softmaxCrossEntropy, sub, sum, transpose } from '../../src/ops/index.js';
-import { bits, cell, runBoth, run, traced, type Values, valuesFor, both } from './harness.js';
+import {
+  adamStep,
+  add,
+  checkFinite,
+  matmul,
+  mul,
+  sgdStep,
+  softmaxCrossEntropy,
+  sub,
+  sum,
+  transpose,
+} from '../../src/ops/index.js';
+import { bits, both, cell, run, runBoth, traced, type Values, valuesFor } from './harness.js';
 
 const SGD = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
 const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decoupled: false, maximize: false };
@@ -22,7 +33,10 @@ function leafValue(graph: { nodes: readonly Tensor[] }, values: Values, name: st
 describe('cells', () => {
   test('a counter is increased in place by one instruction', () => {
     const a = cell([], 'int32', 'a');
-    const graph = traced(() => (a.assign(add(a.read(), 1)), []));
+    const graph = traced(() => {
+      a.assign(add(a.read(), 1));
+      return [];
+    });
     const values = valuesFor(graph);
     const result = runBoth(graph, values);
     expect(result.writes[0][0]).toBe(leafValue(graph, values, 'a')[0] + 1);
@@ -50,7 +64,7 @@ describe('cells', () => {
     const s = cell([4], 'float32', 's');
     const graph = traced(() => {
       const old = cells.map((c) => c.read());
-      cells.forEach((c, i) => c.assign(old[(i + 1) % 3]));
+      for (const [i, c] of cells.entries()) c.assign(old[(i + 1) % 3]);
       s.assign(add(add(old[0], old[1]), mul(old[2], s.read())));
       return [old[1]];
     });
@@ -72,7 +86,10 @@ describe('cells', () => {
 
   test('a cell replaced by its transpose', () => {
     const a = cell([3, 3], 'float32', 'a');
-    const graph = traced(() => (a.assign(transpose(a.read(), 0, 1)), []));
+    const graph = traced(() => {
+      a.assign(transpose(a.read(), 0, 1));
+      return [];
+    });
     const values = valuesFor(graph);
     const old = leafValue(graph, values, 'a');
     const { writes } = runBoth(graph, values);
@@ -81,7 +98,10 @@ describe('cells', () => {
 
   test('a cell plus its transpose is not written over itself', () => {
     const a = cell([3, 3], 'float32', 'a');
-    const graph = traced(() => (a.assign(add(a.read(), transpose(a.read(), 0, 1))), []));
+    const graph = traced(() => {
+      a.assign(add(a.read(), transpose(a.read(), 0, 1)));
+      return [];
+    });
     runBoth(graph, valuesFor(graph));
   });
 
@@ -120,7 +140,12 @@ function sgd(use: (w: Tensor, next: Tensor, x: Tensor) => readonly Tensor[]) {
   const graph = traced(() => {
     const x = inputLeaf(0, [4], 'float32');
     const old = w.read();
-    const { step: t, params } = sgdStep(SGD, hostScalar(() => 0.1), step.read(), [{ w: old, g: mul(mul(old, x), 2) }]);
+    const { step: t, params } = sgdStep(
+      SGD,
+      hostScalar(() => 0.1),
+      step.read(),
+      [{ w: old, g: mul(mul(old, x), 2) }],
+    );
     w.assign(params[0].w);
     step.assign(t);
     return use(old, params[0].w, x);
@@ -153,7 +178,12 @@ describe('optimizer steps in place', () => {
     const average = cell([4], 'float32', 'average');
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
-      const { params, step: t } = sgdStep(SGD, hostScalar(() => 0.1), step.read(), [{ w: w.read(), g: mul(w.read(), 2) }]);
+      const { params, step: t } = sgdStep(
+        SGD,
+        hostScalar(() => 0.1),
+        step.read(),
+        [{ w: w.read(), g: mul(w.read(), 2) }],
+      );
       w.assign(params[0].w);
       step.assign(t);
       average.assign(add(mul(average.read(), 0.9), mul(params[0].w, 0.1)));
@@ -168,7 +198,12 @@ describe('optimizer steps in place', () => {
     const target = cell([4], 'float32', 'target');
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
-      const { params, step: t } = sgdStep(SGD, hostScalar(() => 0.1), step.read(), [{ w: w.read(), g: target.read() }]);
+      const { params, step: t } = sgdStep(
+        SGD,
+        hostScalar(() => 0.1),
+        step.read(),
+        [{ w: w.read(), g: target.read() }],
+      );
       w.assign(params[0].w);
       step.assign(t);
       target.assign(params[0].w);
@@ -186,7 +221,12 @@ describe('optimizer steps in place', () => {
       const x = inputLeaf(0, [2, 4], 'float32');
       const labels = inputLeaf(1, [2], 'int32');
       const g = matmul(x, matmul(x, w.read()), { transA: true });
-      const adam = adamStep(ADAM, hostScalar(() => 0.01), step.read(), [{ w: w.read(), g, m: m.read(), v: v.read() }]);
+      const adam = adamStep(
+        ADAM,
+        hostScalar(() => 0.01),
+        step.read(),
+        [{ w: w.read(), g, m: m.read(), v: v.read() }],
+      );
       const [p] = adam.params;
       w.assign(p.w);
       m.assign(p.m);
@@ -204,7 +244,12 @@ describe('optimizer steps in place', () => {
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
       for (let i = 0; i < 2; i++) {
-        const { params, step: t } = sgdStep(SGD, hostScalar(() => 0.1), step.read(), [{ w: w.read(), g: mul(w.read(), 2) }]);
+        const { params, step: t } = sgdStep(
+          SGD,
+          hostScalar(() => 0.1),
+          step.read(),
+          [{ w: w.read(), g: mul(w.read(), 2) }],
+        );
         w.assign(params[0].w);
         step.assign(t);
       }
@@ -217,7 +262,13 @@ describe('optimizer steps in place', () => {
     const w = cell([4], 'float32', 'w');
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
-      const once = (rate: number) => sgdStep(SGD, hostScalar(() => rate), step.read(), [{ w: w.read(), g: mul(w.read(), 2) }]);
+      const once = (rate: number) =>
+        sgdStep(
+          SGD,
+          hostScalar(() => rate),
+          step.read(),
+          [{ w: w.read(), g: mul(w.read(), 2) }],
+        );
       const [a, b] = [once(0.1), once(0.2)];
       w.assign(b.params[0].w);
       step.assign(b.step);
@@ -231,7 +282,12 @@ describe('optimizer steps in place', () => {
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
       const zero = mul(w.read(), 0);
-      const { params, step: t } = adamStep(ADAM, hostScalar(() => 0.1), step.read(), [{ w: w.read(), g: w.read(), m: zero, v: mul(w.read(), 0) }]);
+      const { params, step: t } = adamStep(
+        ADAM,
+        hostScalar(() => 0.1),
+        step.read(),
+        [{ w: w.read(), g: w.read(), m: zero, v: mul(w.read(), 0) }],
+      );
       w.assign(params[0].w);
       step.assign(t);
       return [params[0].m, params[0].v];
@@ -243,7 +299,12 @@ describe('optimizer steps in place', () => {
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
       const w = mul(inputLeaf(0, [4], 'float32'), 3);
-      const { params, step: t } = sgdStep(SGD, hostScalar(() => 0.1), step.read(), [{ w, g: mul(w, 2) }]);
+      const { params, step: t } = sgdStep(
+        SGD,
+        hostScalar(() => 0.1),
+        step.read(),
+        [{ w, g: mul(w, 2) }],
+      );
       step.assign(t);
       return [w, params[0].w];
     });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DataError, OptionError, seed, ShapeError, type Tensor, tensor } from '../../src/core.js';
+import { DataError, OptionError, ShapeError, seed, type Tensor, tensor } from '../../src/core.js';
 import { crossEntropy } from '../../src/losses/index.js';
 import * as nn from '../../src/nn/index.js';
 import { evaluate, predict } from '../../src/train/index.js';
@@ -74,10 +74,30 @@ describe('predict', () => {
         return x.argmax({ axis: -1 });
       }
     }
-    const out = await predict(new Classes(), [[[1, 2], [4, 3]], [[5, 6], [8, 9]], [[1, 0], [0, 1]]], { batchSize: 2 });
+    const out = await predict(
+      new Classes(),
+      [
+        [
+          [1, 2],
+          [4, 3],
+        ],
+        [
+          [5, 6],
+          [8, 9],
+        ],
+        [
+          [1, 0],
+          [0, 1],
+        ],
+      ],
+      { batchSize: 2 },
+    );
     expect([out.dtype, out.shape]).toEqual(['int32', [3, 2]]);
     expect([...(await out.data())]).toEqual([1, 0, 1, 1, 0, 1]);
-    const doubled = await predict(new nn.Identity(), blobs(3).map((x) => x.mul(2)));
+    const doubled = await predict(
+      new nn.Identity(),
+      blobs(3).map((x) => x.mul(2)),
+    );
     expect([...(await doubled.data())]).toEqual([...(await blobs(3).x.mul(2).data())]);
   });
 
@@ -89,6 +109,6 @@ describe('predict', () => {
     }
     await expect(predict(new Sum(), blobs(4))).rejects.toThrow(ShapeError);
     await expect(predict(network(), [])).rejects.toThrow(DataError);
-    await expect(predict(network(), tensor(1))).rejects.toThrow(/predict: x is a scalar/);
+    await expect(predict(network(), tensor(1))).rejects.toThrow(/x is a scalar, expected \[samples/);
   });
 });

@@ -8,7 +8,13 @@ import { Pace } from '../../src/train/chunks.js';
 import { evaluate, type FitOptions, fit, type History, type RunEvent } from '../../src/train/index.js';
 import { blobs, network, weights } from './helpers.js';
 
-const OPTIONS: FitOptions = { loss: 'crossEntropy', optimizer: 'adam', metrics: ['accuracy'], epochs: 3, batchSize: 16 };
+const OPTIONS: FitOptions = {
+  loss: 'crossEntropy',
+  optimizer: 'adam',
+  metrics: ['accuracy'],
+  epochs: 3,
+  batchSize: 16,
+};
 
 beforeEach(() => {
   vi.restoreAllMocks();
@@ -93,7 +99,12 @@ describe('fit', () => {
   });
 
   it('takes x and y, float class numbers, and a batch that is the whole data set by default', async () => {
-    const x = [[0, 0], [0, 1], [1, 0], [1, 1]];
+    const x = [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ];
     const optimizer = new optim.Adam({ lr: 0.05 });
     const model = new nn.Sequential(new nn.Linear(2, 16), new nn.Tanh(), new nn.Linear(16, 2));
     const options: FitOptions = { loss: 'crossEntropy', optimizer, metrics: ['accuracy'], epochs: 100 };
@@ -109,7 +120,11 @@ describe('fit', () => {
     for (const loss of ['mse', absolute] as const) {
       const optimizer = new optim.Adam({ lr: 0.05 });
       const metrics = ['meanAbsoluteError'] as const;
-      const { epochs } = await fit(new nn.Linear(1, 1), { x, y }, { loss, optimizer, metrics, epochs: 120, batchSize: 8 });
+      const { epochs } = await fit(
+        new nn.Linear(1, 1),
+        { x, y },
+        { loss, optimizer, metrics, epochs: 120, batchSize: 8 },
+      );
       expect(epochs[119].meanAbsoluteError).toBeLessThan(0.05);
     }
   });
@@ -139,7 +154,13 @@ describe('fit', () => {
   });
 
   it('leaves the event loop free', async () => {
-    const model = new nn.Sequential(new nn.Linear(2, 256), new nn.ReLU(), new nn.Linear(256, 256), new nn.ReLU(), new nn.Linear(256, 3));
+    const model = new nn.Sequential(
+      new nn.Linear(2, 256),
+      new nn.ReLU(),
+      new nn.Linear(256, 256),
+      new nn.ReLU(),
+      new nn.Linear(256, 3),
+    );
     const run = fit(model, blobs(6000), { ...OPTIONS, epochs: 2, batchSize: 60 });
     let longest = 0;
     let last = performance.now();
@@ -164,9 +185,18 @@ describe('a run', () => {
     const run = fit(network(), blobs(70), { ...OPTIONS, epochs: 2, validation: blobs(9) });
     for await (const event of run) events.push(event);
     // 70 samples in batches of 16: two chunks of two steps, then the batch of 6.
-    expect(events.map((e) => (e.type === 'progress' ? e.step : e.type))).toEqual(
-      ['start', 2, 4, 5, 'epoch', 2, 4, 5, 'epoch', 'end'],
-    );
+    expect(events.map((e) => (e.type === 'progress' ? e.step : e.type))).toEqual([
+      'start',
+      2,
+      4,
+      5,
+      'epoch',
+      2,
+      4,
+      5,
+      'epoch',
+      'end',
+    ]);
     expect(events[0]).toEqual({ type: 'start', epochs: 2, stepsPerEpoch: 5, batchSize: 16, samples: 70 });
     const history = await run;
     expect(events.at(-1)).toEqual({ type: 'end', history });
@@ -248,12 +278,20 @@ describe('a run', () => {
     const lines: string[] = [];
     await fit(network(), blobs(64), { ...OPTIONS, epochs: 2, progress: { write: (text) => lines.push(text) } });
     expect(lines).toHaveLength(2);
-    expect(lines[1]).toMatch(/^epoch 2\/2 {2}loss \d\.\d{4} {2}accuracy \d\.\d{4} {2}[\d,]+ samples\/s {2}\d+\.\d s\n$/);
+    expect(lines[1]).toMatch(
+      /^epoch 2\/2 {2}loss \d\.\d{4} {2}accuracy \d\.\d{4} {2}[\d,]+ samples\/s {2}\d+\.\d s\n$/,
+    );
   });
 });
 
 describe('fit refuses', () => {
-  const data = new TensorDataset([[1, 2], [3, 4]], Int32Array.of(0, 1));
+  const data = new TensorDataset(
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    Int32Array.of(0, 1),
+  );
   it.each<[string, object, RegExp]>([
     ['an unknown option', { epoch: 3 }, /fit: unknown option "epoch".*Did you mean "epochs"\?/],
     ['an unknown loss', { loss: 'crossEntrop' }, /no loss is called "crossEntrop".*Did you mean "crossEntropy"\?/],
@@ -264,7 +302,11 @@ describe('fit refuses', () => {
     ['a metric twice', { metrics: ['accuracy', 'accuracy'] }, /two figures are called "accuracy"/],
     ['no epochs', { epochs: 0 }, /fit: epochs is 0, expected a whole number >= 1/],
     ['half an epoch', { epochs: 0.5 }, /fit: epochs is 0\.5/],
-    ['a batch that is too large', { batchSize: 3 }, /batchSize 3 is larger than the data set of 2 samples; use 2 or less/],
+    [
+      'a batch that is too large',
+      { batchSize: 3 },
+      /batchSize 3 is larger than the data set of 2 samples; use 2 or less/,
+    ],
     ['a share of 1', { validation: 1 }, /validation is 1, expected a share in \(0, 1\)/],
     ['a signal that is none', { signal: {} }, /signal is no AbortSignal/],
   ])('%s', (_name, options, message) => {
@@ -273,12 +315,18 @@ describe('fit refuses', () => {
 
   it('what is no model, and what is no data', () => {
     expect(() => fit(nn.ReLU as never, data, OPTIONS_ONE)).toThrow(/the function or class ReLU as model.*write new/);
-    expect(() => fit(network(), [[1, 2]] as never, OPTIONS_ONE)).toThrow(/got a Array as data, expected a TensorDataset/);
+    expect(() => fit(network(), [[1, 2]] as never, OPTIONS_ONE)).toThrow(
+      /got a Array as data, expected a TensorDataset/,
+    );
   });
 
   it('a loss that is no scalar, and shapes that do not fit, by rejecting', async () => {
     const loss = (outputs: Tensor): Tensor => outputs;
-    await expect(fit(network(), data, { ...OPTIONS_ONE, loss })).rejects.toThrow(/the loss has shape \[2,3\], expected a scalar/);
-    await expect(fit(new nn.Linear(3, 3), data, OPTIONS_ONE)).rejects.toThrow(/Linear.*got \[2, 2\], expected last dimension 3/);
+    await expect(fit(network(), data, { ...OPTIONS_ONE, loss })).rejects.toThrow(
+      /the loss has shape \[2,3\], expected a scalar/,
+    );
+    await expect(fit(new nn.Linear(3, 3), data, OPTIONS_ONE)).rejects.toThrow(
+      /Linear.*got \[2, 2\], expected last dimension 3/,
+    );
   });
 });

@@ -15,7 +15,10 @@ const progress = (step: number): RunEvent => ({
   samplesPerSecond: 1,
   secondsLeft: 1,
 });
-const epoch = (n: number): RunEvent => ({ type: 'epoch', record: { epoch: n, loss: 1, samplesPerSecond: 1, seconds: 1 } });
+const epoch = (n: number): RunEvent => ({
+  type: 'epoch',
+  record: { epoch: n, loss: 1, samplesPerSecond: 1, seconds: 1 },
+});
 
 async function collect(run: Run): Promise<RunEvent[]> {
   const events: RunEvent[] = [];
