@@ -65,6 +65,17 @@ async function finish(
 
 const run = (...args: string[]) => finish(start(...args));
 
+describe('the job: 784-128-128-10, Adam 1e-3, batch 128, 5 epochs of MNIST', () => {
+  for (const seed of ['1', '2', '3']) {
+    it(`reaches 97.5 % with seed ${seed}`, async () => {
+      const { code, out } = await run('--seed', seed, '--json', '--out', `seed-${seed}`);
+      const result = JSON.parse(out.trim().split('\n').at(-1) ?? '');
+      expect([code, result.epochs, result.trainSamples, result.testSamples]).toEqual([0, 5, 60_000, 10_000]);
+      expect(result.testAccuracy).toBeGreaterThanOrEqual(0.975);
+    });
+  }
+});
+
 describe('examples/mnist.mjs', () => {
   it('trains, reports, saves, and predicts with what it saved', async () => {
     const { code, out, err } = await run(
