@@ -1,12 +1,13 @@
+import { creationStack, debugging } from '../graph/debug.js';
 import { stateOp } from '../graph/leaves.js';
 import type { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Feed } from '../graph/trace.js';
 import type { ProgramSpec } from '../program/index.js';
 import type { NativeProgram } from '../runtime/native.js';
-import { allocate, HostStorage } from '../runtime/storage.js';
+import { allocate, checkArena, HostStorage } from '../runtime/storage.js';
 import type { Write } from './cache.js';
-import { type Call, reportUnseen } from './queue.js';
+import { type Call, type Origin, reportUnseen } from './queue.js';
 
 /** What a program needs from outside for one call. */
 export interface Bindings {
@@ -22,6 +23,7 @@ export interface Bindings {
 
 /** Finds or makes the memory of every slot. Changes nothing outside: cells get their version when the call is accepted. */
 export function bind(program: { spec: ProgramSpec; handle: NativeProgram }, b: Bindings): Call {
+  checkArena(program.spec.arenaBytes, () => b.nodes.map((n) => n.shape));
   const outputs = b.roots.map((r) => allocate(r.shape, r.dtype, b.steps));
   const feeds: Feed[] = [];
   for (const node of b.nodes) if (node.op === stateOp && node.storage === null) reportUnseen(node.attrs.cell as State);
@@ -51,7 +53,7 @@ export function bind(program: { spec: ProgramSpec; handle: NativeProgram }, b: B
   });
   return {
     program: program.handle,
-    instructions: program.spec.instructions,
+    origins: originsOf(program.spec, b.nodes),
     storages,
     outputs,
     cells,
@@ -82,4 +84,13 @@ function randomCounters(b: Bindings): HostStorage {
     view.set([key[0] | 0, key[1] | 0, index | 0, Math.floor(index / 2 ** 32) | 0], 4 * k);
   }
   return storage;
+}
+
+/** Op and module path of each instruction and, when debugging, where the first such node was made. */
+function originsOf(spec: ProgramSpec, nodes: readonly Tensor[]): readonly Origin[] {
+  if (!debugging) return spec.instructions;
+  return spec.instructions.map(({ op, scope }) => {
+    const node = nodes.find((n) => n.op.name === op && n.scope === scope);
+    return { op, scope, stack: node === undefined ? '' : creationStack(node) };
+  });
 }

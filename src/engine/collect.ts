@@ -1,5 +1,5 @@
 import { StaleError, TraceError } from '../errors.js';
-import { dataOp, inputOp, stateOp } from '../graph/leaves.js';
+import { inputOp, stateOp } from '../graph/leaves.js';
 import { opDraw } from '../graph/rng.js';
 import type { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
@@ -59,14 +59,6 @@ export function stale(cell: State, version: number): StaleError {
 
 export function cellName(cell: State): string {
   return cell.name === '' ? `cell #${cell.id}` : cell.name;
-}
-
-export function isPlaceholder(node: Tensor): boolean {
-  return node.op === inputOp;
-}
-
-export function isData(node: Tensor): boolean {
-  return node.op === dataOp;
 }
 
 /** Random nodes of a graph grouped by the seed they were built under, oldest first. */

@@ -65,7 +65,7 @@ export function configure(options: ConfigureOptions): void {
 }
 
 export interface MemoryInfo {
-  /** Bytes held by tensors (garbage that V8 has not collected yet included) and program memory. */
+  /** Bytes held by tensors of 16 KiB and more (garbage that V8 has not collected yet included) and program memory. */
   readonly bytes: number;
   /** Bytes of the executor's arena, a part of `bytes`. */
   readonly arenaBytes: number;

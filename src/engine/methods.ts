@@ -23,6 +23,8 @@ declare module '../graph/tensor.js' {
     itemSync(): number;
     /** Marks the tensor to be computed by the next run, before an update overwrites what it needs. */
     keep(): this;
+    /** A tensor with the value this one has now, whatever happens to the cells it reads. */
+    clone(): Tensor;
   }
 }
 
@@ -52,6 +54,11 @@ Object.assign(Tensor.prototype, {
     if (graphState.trace !== null) throw new TraceError('keep: return the tensor from the compiled function instead');
     if (this.storage === null) graphState.joinNext.add(this);
     return this;
+  },
+  clone(this: Tensor): Tensor {
+    const copy = alias(this);
+    if (graphState.trace === null) realizeNow([copy], false);
+    return copy;
   },
 });
 

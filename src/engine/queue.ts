@@ -5,10 +5,19 @@ import type { Feed } from '../graph/trace.js';
 import { type NativeProgram, native, type QueuedFailure, type RunFailure } from '../runtime/native.js';
 import { HostStorage, type PendingRun } from '../runtime/storage.js';
 
+/** What an instruction came from. */
+export interface Origin {
+  readonly op: string;
+  readonly scope: string;
+  /** Where it was built (NEURITE_DEBUG=1). */
+  readonly stack?: string;
+}
+
 /** A program with everything bound, ready to run. */
 export interface Call {
   readonly program: NativeProgram;
-  readonly instructions: readonly { readonly op: string; readonly scope: string }[];
+  /** One per instruction, for messages. */
+  readonly origins: readonly Origin[];
   /** One per slot; kept alive here until the run is over, since native code only has the addresses. */
   readonly storages: readonly HostStorage[];
   readonly outputs: readonly HostStorage[];
@@ -202,7 +211,7 @@ function* written(call: Call): Generator<HostStorage> {
 }
 
 function runError(call: Call, status: RunFailure): Error {
-  const at = call.instructions[status.instruction];
+  const at = call.origins[status.instruction];
   const op = at?.op ?? 'program';
   const where = at === undefined || at.scope === '' ? op : `${op} in "${at.scope}"`;
   const step = call.steps > 1 ? `, step ${status.step}` : '';
@@ -213,7 +222,8 @@ function runError(call: Call, status: RunFailure): Error {
     position: status.position,
     value: status.value,
   };
-  const message = `${where}: ${status.message}${step}`;
+  const made = at?.stack ? `\ncreated at\n${at.stack}` : '';
+  const message = `${where}: ${status.message}${step}${made}`;
   switch (status.code) {
     case 'index':
     case 'nonFinite':

@@ -1,5 +1,6 @@
 import type { DType } from '../dtype.js';
 import { checkShape, type Shape } from '../shape.js';
+import { debugging, rememberCreation } from './debug.js';
 import type { Aval, OpDef, RefArray } from './op.js';
 import { graphState } from './trace.js';
 
@@ -53,6 +54,7 @@ export class Tensor {
     this.companions = null;
     this.mark = 0;
     if (inputs.length > 0) graphState.onBuild?.(this);
+    if (debugging) rememberCreation(this);
   }
 }
 

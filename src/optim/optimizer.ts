@@ -18,8 +18,9 @@ import {
   zeros,
 } from '../core.js';
 import { didYouMean, ShapeError } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
-import { checkKnown, checkRange, type LearningRate, learningRateAt } from './options.js';
+import { checkRange, type LearningRate, learningRateAt } from './options.js';
 
 /** Parameters, chosen by path, that differ from the others in learning rate or weight decay. */
 export interface ParameterGroup {
@@ -99,12 +100,12 @@ export abstract class Optimizer {
   /** @param known names of the options the optimizer takes beside {@link OptimizerOptions}. */
   constructor(options: OptimizerOptions = {}, known: readonly string[] = []) {
     const { lr = 1e-3, weightDecay = 0, maximize = false, groups = [] } = options;
-    checkKnown(this.name, options, ['lr', 'weightDecay', 'maximize', 'groups', ...known]);
+    checkOptions(this.name, options, ['lr', 'weightDecay', 'maximize', 'groups', ...known]);
     checkRate(this.name, 'lr', lr);
     checkRange(this.name, 'weightDecay', weightDecay, 0);
     for (const [i, group] of groups.entries()) {
       const where = `${this.name}: groups[${i}]`;
-      checkKnown(where, group, ['params', 'lr', 'weightDecay']);
+      checkOptions(where, group, ['params', 'lr', 'weightDecay']);
       if (typeof group.params !== 'function') throw new OptionError(`${where}: params must be a function of the path`);
       if (group.lr !== undefined) checkRate(where, 'lr', group.lr);
       if (group.weightDecay !== undefined) checkRange(where, 'weightDecay', group.weightDecay, 0);

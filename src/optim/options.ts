@@ -1,4 +1,4 @@
-import { didYouMean, OptionError } from '../core.js';
+import { OptionError } from '../core.js';
 
 /** A learning rate, or a schedule: learning rate from the number of updates before. */
 export type LearningRate = number | ((step: number) => number);
@@ -24,13 +24,4 @@ export function checkRange(
   if (inside && Number.isFinite(value)) return;
   const range = high === Infinity ? `a finite number >= ${low}` : `a number in [${low}, ${high}${open ? ')' : ']'}`;
   throw new OptionError(`${where}: ${what} is ${String(value)}, expected ${range}`);
-}
-
-/** Throws for an option that nobody reads: a misspelt one would silently have no effect. */
-export function checkKnown(where: string, options: object, known: readonly string[]): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
-      throw new OptionError(`${where}: unknown option "${key}"; known: ${known.join(', ')}.${didYouMean(key, known)}`);
-    }
-  }
 }

@@ -34,36 +34,56 @@ export class HostStorage implements Storage {
 }
 
 let limit = Number.POSITIVE_INFINITY;
-/** Bytes in use at the last exact count, and what was allocated since: an upper bound that costs one addition to keep. */
-let counted = 0;
-let since = 0;
+/** Bytes of the values that are large enough to count; the others are bounded by the JavaScript heap they also take. */
+let live = 0;
+const COUNTED = 16_384; // making so large a value costs as much as registering it
+const registry = new FinalizationRegistry<number>((bytes) => {
+  live -= bytes;
+});
 
 /** The one entry through which values get memory; enforces the settable limit. */
 export function allocate(shape: Shape, dtype: DType, steps = 1): HostStorage {
   const bytes = sizeOf(shape) * itemSize(dtype) * steps;
-  if (counted + since + bytes > limit) {
-    counted = bytesInUse();
-    since = 0;
-    if (counted + bytes > limit) throw overLimit(shape, dtype, bytes);
+  if (bytes < COUNTED) return new HostStorage(bytes);
+  if (live + native.arenaBytes() + bytes > limit) {
+    const inUse = bytesInUse();
+    if (inUse + bytes > limit) {
+      throw new RangeError(
+        `memory limit: [${shape}] ${dtype} needs ${bytes} bytes, ${inUse} of ${limit} are in use; ` +
+          'use a smaller batch or raise configure({ memoryLimit })',
+      );
+    }
   }
-  since += bytes;
+  let storage: HostStorage;
   try {
-    return new HostStorage(bytes);
+    storage = new HostStorage(bytes);
   } catch (cause) {
     throw new RangeError(`out of memory: [${shape}] ${dtype} needs ${bytes} bytes`, { cause });
   }
+  live += bytes;
+  registry.register(storage, bytes);
+  return storage;
 }
 
-function overLimit(shape: Shape, dtype: DType, bytes: number): RangeError {
-  return new RangeError(
-    `memory limit: [${shape}] ${dtype} needs ${bytes} bytes, ${counted} of ${limit} are in use; ` +
+/** Throws unless the arena may grow to the `bytes` a program needs for its intermediate values. */
+export function checkArena(bytes: number, shapes: () => Iterable<Shape>): void {
+  const growth = bytes - native.arenaBytes();
+  if (growth <= 0 || live + bytes <= limit) return;
+  const inUse = bytesInUse();
+  if (inUse + growth <= limit) return;
+  const largest = [...shapes()].reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a));
+  throw new RangeError(
+    `memory limit: intermediate values, the largest [${largest}], need ${bytes} bytes, ${inUse} of ${limit} are in use; ` +
       'use a smaller batch or raise configure({ memoryLimit })',
   );
 }
 
-/** Bytes of tensors and program memory this process holds now (garbage that V8 has not collected included). */
+/**
+ * Bytes that tensors and program memory hold now. What V8 has freed is subtracted when the event loop next turns; until
+ * then all array buffers of the process are the better bound.
+ */
 export function bytesInUse(): number {
-  return process.memoryUsage().arrayBuffers + native.arenaBytes();
+  return Math.min(live, process.memoryUsage().arrayBuffers) + native.arenaBytes();
 }
 
 export function memoryLimit(): number {
@@ -72,6 +92,4 @@ export function memoryLimit(): number {
 
 export function setMemoryLimit(bytes: number): void {
   limit = bytes;
-  counted = bytesInUse();
-  since = 0;
 }
