@@ -19,7 +19,12 @@
         }
       },
       "conditions": [
-        ["OS=='linux'", { "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL"] }],
+        ["OS=='linux'", {
+          "ldflags": [
+            "-static-libstdc++", "-static-libgcc", "-Wl,--exclude-libs,ALL",
+            "-Wl,--version-script=<(module_root_dir)/native/exports.map"
+          ]
+        }],
         ["OS=='mac'", {
           "xcode_settings": {
             "GCC_ENABLE_CPP_EXCEPTIONS": "YES",

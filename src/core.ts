@@ -7,6 +7,7 @@ export type { DType, FloatDType, HostArray } from './dtype.js';
 export { DTYPES, isFloat, itemSize } from './dtype.js';
 export * from './engine/index.js';
 export * from './errors.js';
+export { Draws } from './graph/draws.js';
 export { hostScalar } from './graph/feed.js';
 export { permutation, permutationAsync } from './graph/philox.js';
 export { type RandomState, randomState, restoreRandomState, seed } from './graph/rng.js';

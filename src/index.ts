@@ -1,4 +1,6 @@
 /** Neurite: neural networks for Node.js. */
+
+export * as classic from './classic/index.js';
 export * from './core.js';
 export * as data from './data/index.js';
 export * as io from './io/index.js';
@@ -7,4 +9,6 @@ export * as metrics from './metrics/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export * as plot from './plot/index.js';
+export * as preprocess from './preprocess/index.js';
+export * as schedules from './schedules/index.js';
 export * from './train/index.js';

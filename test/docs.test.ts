@@ -20,6 +20,7 @@ const FILES = [
 const MODULES: Record<string, () => Promise<unknown>> = {
   neurite: () => import('../src/index.js'),
   'neurite/datasets': () => import('../src/datasets/index.js'),
+  'neurite/kernels': () => import('../src/kernels/index.js'),
 };
 
 interface Block {

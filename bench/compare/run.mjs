@@ -3,17 +3,24 @@
 // Trains the reference job (MNIST, 784-128-128-10, ReLU, cross-entropy, batch 128) with Neurite and its peers, each in one
 // long-lived process, and reports ratios. Absolute times do not travel between machines, so every figure comes from rounds
 // in which all peers take turns within a few seconds; a round whose probe is more than 10 % off the median probe is dropped.
-import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, existsSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import {
+  calibrate,
+  circumstances,
+  digits,
+  findTorch,
+  installPeer,
+  interleave,
+  note,
+  remember,
+  startPeer,
+  wholeOption,
+} from '../harness.mjs';
 import { cpuProbe, median } from '../probe.mjs';
 import { mnistFolder } from './mnist.mjs';
 
-const JAX_JS = '0.1.25';
-const TOLERANCE = 0.1;
+const installJax = () => installPeer({ '@jax-js/jax': '0.1.25' });
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: options } = parseArgs({
   options: {
@@ -24,12 +31,8 @@ const { values: options } = parseArgs({
     'no-history': { type: 'boolean', default: false },
   },
 });
-const rounds = Number(options.rounds);
-const roundMs = Number(options.ms);
-if (!Number.isInteger(rounds) || rounds < 1)
-  throw new Error(`--rounds: got ${options.rounds}, expected a whole number >= 1`);
-if (!(roundMs >= 10)) throw new Error(`--ms: got ${options.ms}, expected a number >= 10`);
-const note = (text) => process.stderr.write(`${text}\n`);
+const rounds = wholeOption('rounds', options.rounds, 1);
+const roundMs = wholeOption('ms', options.ms, 10);
 
 const all = [
   { name: 'neurite', command: [process.execPath, here('peer-neurite.mjs')] },
@@ -42,68 +45,21 @@ const all = [
   { name: 'torch-2t', command: ['python3', here('peer_torch.py'), '2', mnistFolder()], needs: findTorch },
 ];
 
-/** Peers are installed on demand and never become dependencies of the package. */
-function installJax() {
-  if (existsSync(here('peers/node_modules/@jax-js/jax'))) return;
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const flags = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--prefix', here('peers')];
-  execFileSync(npm, ['install', ...flags, `@jax-js/jax@${JAX_JS}`], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    shell: process.platform === 'win32',
-  });
-}
-
-function findTorch() {
-  execFileSync('python3', ['-c', 'import torch'], { stdio: 'ignore' });
-}
-
-/** Starts a peer and returns it with `train(steps)`; fails when its process ends. */
-async function start({ name, command, needs }) {
-  needs?.();
-  const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const failed = new Promise((_, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => reject(new Error(`its process ended (${signal ?? code})`)));
-  });
-  failed.catch(() => {});
-  const answer = async () => {
-    const line = await Promise.race([lines.next(), failed]);
-    if (line.done) throw new Error('its process closed its output');
-    return JSON.parse(line.value);
-  };
-  const about = await answer();
-  const train = (steps) => {
-    child.stdin.write(`${JSON.stringify({ steps })}\n`);
-    return answer();
-  };
-  return { name, about, train, steps: 0, samples: 0, loss: 0, speeds: [], stop: () => child.kill() };
-}
-
-/** Warms the peer up and finds how many steps take about a round. */
-async function calibrate(peer) {
-  let steps = 8;
-  for (let i = 0; i < 12; i++) {
-    const { seconds } = await peer.train(steps);
-    if (i > 3 && seconds * 1000 > roundMs * 0.8) break;
-    steps = Math.max(1, Math.round(steps * Math.min(4, roundMs / 1000 / seconds || 4)));
-  }
-  peer.steps = steps;
-}
-
 async function main() {
   const wanted = options.only?.split(',');
   const unknown = wanted?.filter((w) => !all.some((p) => p.name === w)) ?? [];
   if (unknown.length > 0) throw new Error(`--only: unknown ${unknown}; expected some of ${all.map((p) => p.name)}`);
-  const loadBefore = loadavg()[0];
-  if (loadBefore > cpus().length / 2) {
-    note(`the load average is ${loadBefore.toFixed(1)}: other work is running, and figures will be worth little`);
-  }
+  const about = circumstances();
   const peers = [];
   for (const spec of all.filter((p) => wanted?.includes(p.name) ?? true)) {
     try {
-      const peer = await start(spec);
-      await calibrate(peer);
+      const peer = { ...(await startPeer(spec)), samples: 0, loss: 0, steps: 1 };
+      peer.steps = await calibrate(async (steps) => (await peer.ask({ steps })).seconds, roundMs);
+      peer.run = async () => {
+        const { seconds, samples, loss } = await peer.ask({ steps: peer.steps });
+        Object.assign(peer, { samples, loss });
+        return samples / seconds;
+      };
       peers.push(peer);
       note(`${peer.name}: ${peer.about.version}, ${peer.about.optimizer}, ${peer.steps} steps a round`);
     } catch (cause) {
@@ -113,50 +69,28 @@ async function main() {
   if (peers.length === 0) throw new Error('no peer could run');
 
   const probe = cpuProbe();
-  const probes = [];
-  const keptRounds = () => {
-    const middle = median(probes);
-    return probes.flatMap((p, i) => (Math.abs(p / middle - 1) <= TOLERANCE ? [i] : []));
-  };
-  for (let r = 0; r < 10 * rounds && (r < rounds || keptRounds().length < rounds); r++) {
-    const before = await probe.measure();
-    for (let i = 0; i < peers.length; i++) {
-      const peer = peers[(i + r) % peers.length]; // nobody always goes first
-      const { seconds, samples, loss } = await peer.train(peer.steps);
-      peer.speeds.push(samples / seconds);
-      peer.loss = loss;
-      peer.samples = samples;
-      await new Promise((resolve) => setTimeout(resolve, 10)); // spinning threads of the last peer go to sleep
-    }
-    const after = await probe.measure();
-    // The worse end of the round decides: a disturbance at either end shows.
-    probes.push(Math.min(before, after));
-    note(`round ${r + 1}: probe ${Math.round(probes[r])}, ${keptRounds().length} kept`);
-  }
+  const { probes, kept, numbers } = await interleave(peers, {
+    rounds,
+    probe,
+    limit: 10,
+    onRound: (r, p, quiet) => note(`round ${r + 1}: probe ${Math.round(p)}, ${quiet} kept`),
+  });
   await probe.close();
   for (const peer of peers) peer.stop();
 
-  const kept = keptRounds();
   const base = peers[0];
-  const at = (peer) => kept.map((i) => peer.speeds[i]);
-  const rows = peers.map((peer) => ({
+  const ratios = (i) => kept.map((r) => numbers[0][r] / numbers[i][r]);
+  const rows = peers.map((peer, i) => ({
     peer: peer.name,
     ...peer.about,
     samplesPerRound: peer.samples,
-    samplesPerSecond: Math.round(median(at(peer))),
-    ratio: Number(median(kept.map((i) => base.speeds[i] / peer.speeds[i])).toPrecision(3)),
-    ratioRange: [Math.min, Math.max].map((f) =>
-      Number(f(...kept.map((i) => base.speeds[i] / peer.speeds[i])).toPrecision(3)),
-    ),
-    lastLoss: Number(peer.loss.toPrecision(3)),
+    samplesPerSecond: Math.round(median(kept.map((r) => numbers[i][r]))),
+    ratio: digits(median(ratios(i))),
+    ratioRange: [digits(Math.min(...ratios(i))), digits(Math.max(...ratios(i)))],
+    lastLoss: digits(peer.loss),
   }));
-  for (const row of rows) delete row.ready;
   const result = {
-    date: new Date().toISOString(),
-    commit: commit(),
-    cpu: cpus()[0].model,
-    cpus: cpus().length,
-    node: process.version,
+    ...about,
     job: 'MNIST 784-128-128-10, ReLU, batch 128, float32, shuffling and batching included',
     rounds: { run: probes.length, kept: kept.length, wanted: rounds, ms: roundMs },
     probes: {
@@ -165,27 +99,13 @@ async function main() {
       min: Math.round(Math.min(...probes)),
       max: Math.round(Math.max(...probes)),
     },
-    loadBefore: Number(loadBefore.toFixed(2)),
     base: base.name,
     rows,
   };
   if (!options['no-history'] && kept.length >= rounds) {
-    appendFileSync(here('../history.jsonl'), `${JSON.stringify(result)}\n`);
+    remember(result);
   }
   report(result);
-}
-
-function commit() {
-  try {
-    const git = (...args) =>
-      execFileSync('git', args, { cwd: here('.'), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-    return (
-      git('rev-parse', '--short', 'HEAD') +
-      (git('status', '--porcelain', '--', '../../src', '../../native') === '' ? '' : '+changes')
-    );
-  } catch {
-    return null;
-  }
 }
 
 function report(result) {

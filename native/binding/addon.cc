@@ -8,6 +8,7 @@
 #include "../program/runtime.h"
 #include "conversions.h"
 #include "environment.h"
+#include "kernels.h"
 
 #if defined(_WIN32)
 #include <windows.h>
@@ -99,8 +100,37 @@ napi_value run(napi_env env, napi_callback_info info) {
   std::vector<Binding>& bindings = environment.scratch_bindings();
   to_bindings(env, arguments[1], bindings);
   const int64_t steps = to_integer(env, arguments[2], "steps", 1, kMaxSteps);
-  require_bound(*program, Executor::bind(*program, bindings, steps), bindings.size());
+  require_bound(Executor::bind(*program, bindings, steps), bindings.size());
   const RunStatus status = environment.queue().run_now(*program, bindings, steps);
+  return status.ok() ? nullptr : to_js(env, status, 0);
+}
+
+napi_value frame(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  Environment& environment = Environment::of(env);
+  const std::shared_ptr<const Program>& program = environment.unwrap(arguments[0]);
+  std::vector<Binding> bindings;
+  std::vector<size_t> open;
+  const napi_value buffers = to_fixed_bindings(env, arguments[1], bindings, open);
+  if (bindings.size() != program->slots.size()) {
+    RunStatus wrong;
+    wrong.code = RunCode::BINDING;
+    wrong.value = static_cast<double>(program->slots.size());
+    require_bound(wrong, bindings.size());
+  }
+  Frame frame(program, std::move(bindings), std::move(open));
+  require_bound(frame.status(), program->slots.size());
+  return environment.wrap(std::move(frame), buffers);
+}
+
+napi_value run_frame(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  Environment& environment = Environment::of(env);
+  Frame& frame = environment.unwrap_frame(arguments[0]);
+  std::vector<Binding>& open = environment.scratch_bindings();
+  to_bindings(env, arguments[1], open);
+  require_bound(frame.bind(open), open.size());
+  const RunStatus status = environment.queue().run_now(frame.program(), frame.bindings(), 1);
   return status.ok() ? nullptr : to_js(env, status, 0);
 }
 
@@ -113,7 +143,7 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
   run.steps = to_integer(env, arguments[2], "steps", 1, kMaxSteps);
   run.id = to_integer(env, arguments[3], "id", 1, kMaxSafeInteger);
   run.depends_on = to_ids(env, arguments[4]);
-  require_bound(*run.program, Executor::bind(*run.program, run.bindings, run.steps), run.bindings.size());
+  require_bound(Executor::bind(*run.program, run.bindings, run.steps), run.bindings.size());
   environment.push(std::move(run));
   return nullptr;
 }
@@ -195,6 +225,9 @@ napi_value initialize(napi_env env, napi_callback_info) {
   define<configure>(env, exports, "configure");
   define<load>(env, exports, "load");
   define<run>(env, exports, "run");
+  define<run_views>(env, exports, "runViews");
+  define<frame>(env, exports, "frame");
+  define<run_frame>(env, exports, "runFrame");
   define<enqueue>(env, exports, "enqueue");
   define<on_complete>(env, exports, "onComplete");
   define<wait>(env, exports, "wait");

@@ -171,26 +171,52 @@ std::vector<int64_t> to_ids(napi_env env, napi_value value) {
   return ids;
 }
 
+Binding to_binding(napi_env env, napi_value value, uint32_t position) {
+  void* data = nullptr;
+  size_t bytes = 0;
+  if (napi_get_arraybuffer_info(env, value, &data, &bytes) != napi_ok) {
+    napi_typedarray_type type = napi_int8_array;
+    if (napi_get_typedarray_info(env, value, &type, &bytes, &data, nullptr, nullptr) != napi_ok ||
+        type != napi_uint8_array) {
+      throw JsError("ERR_NEURITE_ARGUMENT", "buffers[" + std::to_string(position) + "]: expected an ArrayBuffer");
+    }
+  }
+  return {static_cast<std::byte*>(data), static_cast<int64_t>(bytes)};
+}
+
 void to_bindings(napi_env env, napi_value array, std::vector<Binding>& out) {
   const uint32_t length = array_length(env, array, "buffers");
   out.clear();
   for (uint32_t i = 0; i < length; ++i) {
     napi_value element;
     check(env, napi_get_element(env, array, i, &element));
-    void* data = nullptr;
-    size_t bytes = 0;
-    if (napi_get_arraybuffer_info(env, element, &data, &bytes) != napi_ok) {
-      throw JsError("ERR_NEURITE_ARGUMENT", "buffers[" + std::to_string(i) + "]: expected an ArrayBuffer");
-    }
-    out.push_back({static_cast<std::byte*>(data), static_cast<int64_t>(bytes)});
+    out.push_back(to_binding(env, element, i));
   }
 }
 
-void require_bound(const Program& program, const RunStatus& status, size_t given) {
+napi_value to_fixed_bindings(napi_env env, napi_value array, std::vector<Binding>& out, std::vector<size_t>& open) {
+  const uint32_t length = array_length(env, array, "buffers");
+  napi_value copy;
+  check(env, napi_create_array_with_length(env, length, &copy));
+  for (uint32_t i = 0; i < length; ++i) {
+    napi_value element;
+    check(env, napi_get_element(env, array, i, &element));
+    check(env, napi_set_element(env, copy, i, element));
+    if (is_undefined(env, element)) {
+      out.push_back({nullptr, 0});
+      open.push_back(i);
+    } else {
+      out.push_back(to_binding(env, element, i));
+    }
+  }
+  return copy;
+}
+
+void require_bound(const RunStatus& status, size_t given) {
   if (status.ok()) return;
   std::string message;
   if (status.position < 0) {
-    message = "got " + std::to_string(given) + " buffers, expected " + std::to_string(program.slots.size());
+    message = "got " + std::to_string(given) + " buffers, expected " + number(status.value);
   } else {
     const std::string slot = "buffer " + std::to_string(status.position);
     message = status.value < 0 ? slot + " shares memory with another and one of the two is written"

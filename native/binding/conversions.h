@@ -58,9 +58,13 @@ std::string to_text(napi_env env, napi_value value, const char* what);
 /** A copy of an Int32Array: what is verified must not change afterwards. */
 std::vector<int32_t> to_words(napi_env env, napi_value value);
 std::vector<int64_t> to_ids(napi_env env, napi_value value);
+/** Memory of an ArrayBuffer, or of a Uint8Array on one. */
+Binding to_binding(napi_env env, napi_value value, uint32_t position);
 void to_bindings(napi_env env, napi_value array, std::vector<Binding>& out);
+/** `array` with undefined where a slot stays open. Fills a fresh array with the buffers that were given. */
+napi_value to_fixed_bindings(napi_env env, napi_value array, std::vector<Binding>& out, std::vector<size_t>& open);
 
 /** Throws ERR_NEURITE_BINDING when the buffers do not fit. */
-void require_bound(const Program& program, const RunStatus& status, size_t given);
+void require_bound(const RunStatus& status, size_t given);
 
 }  // namespace neurite

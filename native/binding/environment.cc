@@ -5,7 +5,10 @@
 namespace neurite {
 
 Environment::Environment(napi_env env)
-    : env_(env), live_(std::make_shared<std::unordered_set<const void*>>()), queue_([this] {
+    : env_(env),
+      live_(std::make_shared<std::unordered_set<const void*>>()),
+      live_frames_(std::make_shared<std::unordered_set<const void*>>()),
+      queue_([this] {
         // Refused only while the environment closes; nobody is left to tell then.
         napi_call_threadsafe_function(channel_, nullptr, napi_tsfn_nonblocking);
       }) {}
@@ -39,20 +42,42 @@ void Environment::close() noexcept {
   napi_release_threadsafe_function(channel_, napi_tsfn_abort);
 }
 
-napi_value Environment::wrap(std::shared_ptr<const Program> program) {
+template <class Handle>
+napi_value Environment::wrap(std::unique_ptr<Handle> handle) {
   napi_value object;
   check(env_, napi_create_object(env_, &object));
-  auto handle = std::make_unique<ProgramHandle>(ProgramHandle{std::move(program), live_});
-  live_->insert(handle.get());
+  handle->live->insert(handle.get());
   const auto finalize = [](napi_env, void* data, void*) {
-    const std::unique_ptr<ProgramHandle> dead(static_cast<ProgramHandle*>(data));
+    const std::unique_ptr<Handle> dead(static_cast<Handle*>(data));
     dead->live->erase(data);
   };
   const napi_status status = napi_wrap(env_, object, handle.get(), finalize, nullptr, nullptr);
-  if (status != napi_ok) live_->erase(handle.get());
+  if (status != napi_ok) handle->live->erase(handle.get());
   check(env_, status);
   handle.release();
   return object;
+}
+
+napi_value Environment::wrap(std::shared_ptr<const Program> program) {
+  return wrap(std::make_unique<ProgramHandle>(ProgramHandle{std::move(program), live_}));
+}
+
+napi_value Environment::wrap(Frame frame, napi_value buffers) {
+  const napi_value object = wrap(std::make_unique<FrameHandle>(FrameHandle{std::move(frame), live_frames_}));
+  // A property that nothing can replace, holding an array that nothing can change: as long as the frame is reachable, so is
+  // the memory it points to, and no reference has to be counted.
+  check(env_, napi_object_freeze(env_, buffers));
+  napi_property_descriptor property{"buffers", nullptr, nullptr, nullptr, nullptr, buffers, napi_default, nullptr};
+  check(env_, napi_define_properties(env_, object, 1, &property));
+  return object;
+}
+
+Frame& Environment::unwrap_frame(napi_value object) const {
+  void* data = nullptr;
+  if (napi_unwrap(env_, object, &data) != napi_ok || live_frames_->count(data) == 0) {
+    throw JsError("ERR_NEURITE_ARGUMENT", "frame: expected what frame() returned");
+  }
+  return static_cast<FrameHandle*>(data)->frame;
 }
 
 const std::shared_ptr<const Program>& Environment::unwrap(napi_value object) const {

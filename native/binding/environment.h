@@ -16,6 +16,12 @@ struct ProgramHandle {
   std::shared_ptr<std::unordered_set<const void*>> live;
 };
 
+/** The same for frames. */
+struct FrameHandle {
+  Frame frame;
+  std::shared_ptr<std::unordered_set<const void*>> live;
+};
+
 class Environment {
  public:
   /** Attaches a new one to `env`; Node deletes it when the environment ends. */
@@ -27,6 +33,9 @@ class Environment {
 
   napi_value wrap(std::shared_ptr<const Program> program);
   const std::shared_ptr<const Program>& unwrap(napi_value object) const;
+  /** `buffers` is kept alive, and out of reach, by the object. */
+  napi_value wrap(Frame frame, napi_value buffers);
+  Frame& unwrap_frame(napi_value object) const;
 
   RunQueue& queue() noexcept { return queue_; }
   std::vector<Binding>& scratch_bindings() noexcept { return bindings_; }
@@ -40,6 +49,8 @@ class Environment {
  private:
   explicit Environment(napi_env env);
   void open_channel();
+  template <class Handle>
+  napi_value wrap(std::unique_ptr<Handle> handle);
   void close() noexcept;
   void release_loop();
   static void deliver(napi_env env, napi_value, void* context, void*) noexcept;
@@ -50,6 +61,7 @@ class Environment {
   bool referenced_ = false;
   int64_t delivered_ = 0;
   std::shared_ptr<std::unordered_set<const void*>> live_;
+  std::shared_ptr<std::unordered_set<const void*>> live_frames_;
   std::vector<Binding> bindings_;
   RunQueue queue_;
 };

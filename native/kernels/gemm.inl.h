@@ -1,10 +1,21 @@
 // C[m,n] = act(op(A) op(B) + bias) * act_grad'(aux): register tiles of Tile::rows x (Tile::vectors * lanes).
 // Every element of C is, for each block of at most kBlockK products, one chain of multiply-adds from 0 in ascending k;
 // block sums are added in order. The k blocks depend on k alone, so neither the tile an element falls in nor the block
-// asked for changes its bits. A is read in place (rows of a tile are broadcast) unless its rows would fall into one
-// cache set; B is read in place when its rows are contiguous and whole, else packed into panels [k][width]. Error <=
-// gamma_{min(k, 512) + k / 512} |A||B|. Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
+// asked for changes its bits. Error <= gamma_{min(k, 512) + k / 512} |A||B|.
+// Blocks: Tile::panels panels of B ([k][width], at most kBlockK rows: 1 MiB with AVX-512) are packed to stay in the
+// second-level cache; each tile of A meets all of them from the first-level cache. A is read in place unless its rows
+// would fall into one cache set or it is transposed, B is when it is compact or used once. Up to Tile::skinny_rows rows
+// B is streamed in the order of memory, kStreamK rows at a time, and the chains wait in the first-level cache.
+// Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
 #pragma once
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define NEURITE_PREFETCH(address) static_cast<void>(address)
+#define NEURITE_PREFETCH_WRITE(address) static_cast<void>(address)
+#else
+#define NEURITE_PREFETCH(address) __builtin_prefetch(address)
+#define NEURITE_PREFETCH_WRITE(address) __builtin_prefetch(address, 1)
+#endif
 
 namespace neurite::NEURITE_ISA {
 
@@ -26,7 +37,9 @@ struct TileArgs {
   const T* a;
   int64_t lda;  // to the next row if RowsApart, else to the next k
   const T* b;
-  int64_t ldb;  // to the next k
+  int64_t ldb;    // to the next k
+  const T* from;  // or null: whole vectors that the chains go on from, instead of zeros
+  int64_t ldfrom;
   T* c;
   int64_t ldc;
   int64_t cols;
@@ -46,13 +59,33 @@ NEURITE_NOINLINE void multiply_tile(const TileArgs<T>& t) noexcept {
     NEURITE_UNROLL
     for (int v = 0; v < NV; ++v) acc[r][v] = V::set(0);
   }
+  if (t.from != nullptr) {
+    const T* from = t.from;
+    NEURITE_UNROLL
+    for (int r = 0; r < MR; ++r, from += t.ldfrom) {
+      NEURITE_UNROLL
+      for (int v = 0; v < NV; ++v) acc[r][v] = V::load(from + v * V::lanes);
+    }
+  }
+  // C arrives while the products are summed.
+  {
+    const T* c = t.c;
+    NEURITE_UNROLL
+    for (int r = 0; r < MR; ++r, c += t.ldc) {
+      NEURITE_PREFETCH_WRITE(c);
+      NEURITE_PREFETCH_WRITE(c + t.cols - 1);
+    }
+  }
   const T* a = t.a;
   const T* b = t.b;
   const int64_t lda = t.lda, ldb = t.ldb;
   for (int64_t p = t.k; p > 0; --p) {
     V row[NV];
     NEURITE_UNROLL
-    for (int v = 0; v < NV; ++v) row[v] = V::load(b + v * V::lanes);
+    for (int v = 0; v < NV; ++v) {
+      NEURITE_PREFETCH(b + 16 * ldb + v * V::lanes);  // 16 * 14 cycles ahead; after the last row comes the next panel
+      row[v] = V::load(b + v * V::lanes);
+    }
     NEURITE_UNROLL
     for (int r = 0; r < MR; ++r) {
       const V x = V::set(RowsApart ? a[r * lda] : a[r]);
@@ -90,20 +123,19 @@ NEURITE_NOINLINE void multiply_tile(const TileArgs<T>& t) noexcept {
   }
 }
 
+// Vectors of a tile of so many rows: few rows take wider tiles, for the chains in flight must cover the latency.
+template <class T>
+constexpr int tile_vectors(int64_t rows) {
+  return rows <= Tile<T>::skinny_rows ? Tile<T>::skinny_vectors : Tile<T>::vectors;
+}
+
 // The instance for run-time numbers of rows and vectors.
-template <class T, bool RowsApart, int MR>
+template <class T, bool RowsApart, int MR, int NV = tile_vectors<T>(MR)>
 NEURITE_INLINE void multiply_rows(int64_t vectors, const TileArgs<T>& t) {
-  constexpr int NV = Tile<T>::vectors;
-  if constexpr (NV >= 4) {
-    if (vectors == 4) return multiply_tile<T, MR, 4, RowsApart>(t);
+  if constexpr (NV > 1) {
+    if (vectors < NV) return multiply_rows<T, RowsApart, MR, NV - 1>(vectors, t);
   }
-  if constexpr (NV >= 3) {
-    if (vectors == 3) return multiply_tile<T, MR, 3, RowsApart>(t);
-  }
-  if constexpr (NV >= 2) {
-    if (vectors == 2) return multiply_tile<T, MR, 2, RowsApart>(t);
-  }
-  return multiply_tile<T, MR, 1, RowsApart>(t);
+  return multiply_tile<T, MR, NV, RowsApart>(t);
 }
 
 template <class T, bool RowsApart, int MR = Tile<T>::rows>
@@ -114,23 +146,45 @@ NEURITE_INLINE void multiply(int64_t rows, int64_t vectors, const TileArgs<T>& t
   return multiply_rows<T, RowsApart, MR>(vectors, t);
 }
 
-// out[p * width + j] = in[j * stride + p]; columns past `cols` repeat the last one.
+// out[p * width + j] = in[j * stride + p]; columns past `cols` repeat the last one. Rows are first copied by the cache
+// line to a square beside each other: in place they may all fall into one cache set.
 template <class T>
 NEURITE_INLINE void pack_transposed(const T* in, int64_t stride, int64_t cols, int64_t k, T* out, int64_t width) {
   using V = Vec<T>;
+  constexpr int64_t line = 64 / sizeof(T);
   for (int64_t j = 0; j < width; j += V::lanes) {
     const T* rows[V::lanes];
     for (int l = 0; l < V::lanes; ++l) rows[l] = in + smaller(j + l, cols - 1) * stride;
     T* o = out + j;
     int64_t p = 0;
+    if constexpr (V::lanes > 1) {
+      alignas(64) T square[V::lanes * line];
+      const T* beside[V::lanes];
+      for (int l = 0; l < V::lanes; ++l) beside[l] = square + l * line;
+      for (; p + line <= k; p += line) {
+        NEURITE_UNROLL
+        for (int l = 0; l < V::lanes; ++l) {
+          NEURITE_UNROLL
+          for (int64_t i = 0; i < line; i += V::lanes) V::load(rows[l] + p + i).store(square + l * line + i);
+        }
+        NEURITE_UNROLL
+        for (int64_t i = 0; i < line; i += 4) {
+          V x[4];
+          transpose4(beside, i, x);
+          NEURITE_UNROLL
+          for (int t = 0; t < 4; ++t) x[t].store(o + (p + i + t) * width);
+        }
+      }
+    }
     for (; p + 4 <= k; p += 4) {
       V x[4];
       transpose4(rows, p, x);
       NEURITE_UNROLL
       for (int t = 0; t < 4; ++t) x[t].store(o + (p + t) * width);
     }
+    // One lane past a short last row would spoil the next, already written one if this went lane by lane.
     for (; p < k; ++p) {
-      for (int l = 0; l < V::lanes; ++l) o[p * width + l] = rows[l][p];
+      for (int64_t l = 0; l < smaller(V::lanes, width - j); ++l) o[p * width + l] = rows[l][p];
     }
   }
 }
@@ -162,11 +216,19 @@ NEURITE_INLINE void finish_row(const GemmArgs<T>& args, int64_t i, int64_t j, in
   if (args.act_grad == Activation::SIGMOID) map(c, c, y, cols, [=](V g, V a) { return g * (a * (one - a)); });
 }
 
+// How the products are cut.
 template <class T>
 struct Plan {
-  int64_t width, blocks, block_k, group;
+  int64_t width;           // columns of a panel of B
+  int64_t blocks, block_k;  // of k
+  int64_t block_n;         // columns whose panels of B share the second-level cache
+  int64_t group;           // rows of A packed at a time
   bool pack_a;
 };
+
+inline constexpr int64_t kGroupTiles = 8;
+inline constexpr int64_t kStreamColumns = 1024;  // of the sums that wait in the first-level cache
+inline constexpr int64_t kStreamK = 16;          // rows of B read side by side, for the prefetcher follows that many
 
 // A is packed when its rows lie a multiple of 4 KiB apart, for they would share one set of the first-level cache, and
 // when it is transposed with a long stride and used for several panels, for every k would touch another page. The
@@ -174,87 +236,203 @@ struct Plan {
 template <class T>
 NEURITE_INLINE Plan<T> plan(const GemmArgs<T>& args) {
   Plan<T> p;
-  p.width = Tile<T>::vectors * Vec<T>::lanes;
+  p.width = tile_vectors<T>(args.m) * Vec<T>::lanes;
   p.blocks = args.k > kBlockK ? divide_up(args.k, kBlockK) : 1;
   p.block_k = round_up(divide_up(args.k, p.blocks), 8);
-  p.group = 16 * Tile<T>::rows;
+  p.block_n = smaller(Tile<T>::panels * p.width, round_up(args.n, Vec<T>::lanes));
+  p.group = kGroupTiles * Tile<T>::rows;
   const int64_t bytes = args.lda * static_cast<int64_t>(sizeof(T));
   p.pack_a =
-      args.trans_a ? bytes >= 1024 && args.n >= 4 * p.width : Vec<T>::lanes == 1 || (bytes % 4096 == 0 && args.m > 4);
+      args.trans_a ? bytes >= 512 && args.n > p.width : Vec<T>::lanes == 1 || (bytes % 4096 == 0 && args.m > 4);
   return p;
+}
+
+// Few rows and long rows of B: B is read once, so it is read as it lies.
+template <class T>
+NEURITE_INLINE bool streams(const GemmArgs<T>& args) {
+  return args.m <= Tile<T>::skinny_rows && !args.trans_b && args.n > tile_vectors<T>(args.m) * Vec<T>::lanes;
+}
+
+template <class T>
+NEURITE_INLINE int64_t packed_rows(int64_t rows) {  // of a tile of A: whole vectors where one does not hold them all
+  return Tile<T>::rows <= Vec<T>::lanes ? rows : round_up(rows, Vec<T>::lanes);
 }
 
 template <class T>
 int64_t gemm_scratch(const GemmArgs<T>& args, int64_t rows, int64_t cols) noexcept {
   const Plan<T> p = plan(args);
-  const int64_t panel = p.block_k * smaller(p.width, round_up(cols, Vec<T>::lanes));
-  const int64_t stride = round_up(Tile<T>::rows, Vec<T>::lanes);
-  const int64_t packed = p.pack_a ? (divide_up(smaller(rows, p.group), Tile<T>::rows) + 1) * stride * p.block_k : 0;
-  return (round_up(panel, 64) + packed) * static_cast<int64_t>(sizeof(T));
+  const int64_t size = static_cast<int64_t>(sizeof(T));
+  if (streams(args)) return smaller(rows, Tile<T>::skinny_rows) * (kStreamColumns + Vec<T>::lanes) * size;
+  const int64_t block_k = smaller(round_up(args.k, 8), kBlockK);  // of any shorter k as well
+  const int64_t b = block_k * smaller(p.block_n, round_up(cols, Vec<T>::lanes));
+  const int64_t tiles = divide_up(smaller(rows, p.group), Tile<T>::rows);
+  const int64_t a = p.pack_a ? tiles * (packed_rows<T>(Tile<T>::rows) * block_k + Vec<T>::lanes) : 0;
+  return (round_up(b, 64) + a) * size;
+}
+
+template <class T>
+struct Epilogue {  // what is left for after the last block of k
+  bool relu, gates, finishes;
+  explicit NEURITE_INLINE Epilogue(const GemmArgs<T>& args) {
+    relu = args.act == Activation::RELU;
+    const bool plain = relu || args.act == Activation::IDENTITY;
+    gates = plain && args.act_grad == Activation::RELU;
+    finishes = !plain || (args.act_grad != Activation::IDENTITY && !gates);
+  }
+  NEURITE_INLINE void set(TileArgs<T>& t, const GemmArgs<T>& args, int64_t i, int64_t j, bool last) const {
+    t.c = args.c + i * args.ldc + j;
+    t.ldc = args.ldc;
+    t.bias = last && args.bias != nullptr ? args.bias + j : nullptr;
+    t.relu = last && relu;
+    t.gate = last && gates ? args.aux + i * args.ldaux + j : nullptr;
+    t.ldgate = last && gates ? args.ldaux : 0;
+  }
+};
+
+// One tile of rows over kStreamK rows of B at a time; the chains wait in `sums` between.
+template <class T>
+NEURITE_INLINE void gemm_stream(const GemmArgs<T>& args, Range rows, Range cols, T* sums) {
+  using V = Vec<T>;
+  const Plan<T> p = plan(args);
+  const Epilogue<T> epilogue(args);
+  const int64_t mr = rows.end - rows.begin, i = rows.begin;
+  TileArgs<T> t{};
+  t.ldb = args.ldb;
+  t.lda = args.lda;
+  for (int64_t j0 = cols.begin; j0 < cols.end; j0 += kStreamColumns) {
+    const int64_t j1 = smaller(j0 + kStreamColumns, cols.end), ldsums = round_up(j1 - j0, V::lanes);
+    for (int64_t block = 0; block < p.blocks; ++block) {
+      const int64_t k0 = smaller(block * p.block_k, args.k), k1 = smaller(k0 + p.block_k, args.k);
+      const bool last = block + 1 == p.blocks;
+      int64_t k = k0;
+      do {
+        const int64_t kn = smaller(kStreamK, k1 - k);
+        const bool ends = k + kn == k1;
+        for (int64_t j = j0; j < j1; j += p.width) {
+          const int64_t jn = smaller(j1 - j, p.width), whole = jn / V::lanes * V::lanes;
+          for (int64_t half = 0; half < 2; ++half) {  // whole vectors in place, then the last one from a copy
+            const int64_t at = half == 0 ? j : j + whole, n = half == 0 ? whole : jn - whole;
+            if (n == 0) continue;
+            T copy[kStreamK * V::lanes];
+            t.k = kn;
+            t.b = args.b + k * args.ldb + at;
+            t.ldb = args.ldb;
+            if (half == 1) {
+              pack_rows(t.b, args.ldb, n, kn, copy, V::lanes);
+              t.b = copy;
+              t.ldb = V::lanes;
+            }
+            t.from = k == k0 ? nullptr : sums + (at - j0);
+            t.ldfrom = ldsums;
+            epilogue.set(t, args, i, at, ends && last);
+            t.cols = n;
+            t.add = ends && (block > 0 || args.accumulate);
+            if (!ends) {
+              t.c = sums + (at - j0);
+              t.ldc = ldsums;
+              t.cols = round_up(n, V::lanes);
+            }
+            const int64_t vectors = divide_up(n, V::lanes);
+            if (args.trans_a) {
+              t.a = args.a + k * args.lda + i;
+              multiply<T, false, Tile<T>::skinny_rows>(mr, vectors, t);
+            } else {
+              t.a = args.a + i * args.lda + k;
+              multiply<T, true, Tile<T>::skinny_rows>(mr, vectors, t);
+            }
+            if (ends && last && epilogue.finishes) {
+              for (int64_t r = 0; r < mr; ++r) finish_row(args, i + r, at, n);
+            }
+          }
+        }
+        k += kn;
+      } while (k < k1);
+    }
+  }
+}
+
+// Panels of B for columns [j0, j1) and kn rows from k0, beside each other.
+template <class T>
+NEURITE_INLINE void pack_b(const GemmArgs<T>& args, int64_t width, int64_t j0, int64_t j1, int64_t k0, int64_t kn,
+                           T* out) {
+  using V = Vec<T>;
+  constexpr int64_t kRows = 8;  // so many rows are read side by side
+  if (args.trans_b) {
+    for (int64_t j = j0; j < j1; j += width) {
+      const int64_t jn = smaller(j1 - j, width);
+      pack_transposed(args.b + j * args.ldb + k0, args.ldb, jn, kn, out + (j - j0) * kn, round_up(jn, V::lanes));
+    }
+    return;
+  }
+  for (int64_t k = 0; k < kn; k += kRows) {
+    for (int64_t j = j0; j < j1; j += width) {
+      const int64_t jn = smaller(j1 - j, width), wide = round_up(jn, V::lanes);
+      pack_rows(args.b + (k0 + k) * args.ldb + j, args.ldb, jn, smaller(kRows, kn - k), out + (j - j0) * kn + k * wide,
+                wide);
+    }
+  }
 }
 
 template <class T>
 void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexcept {
   using V = Vec<T>;
   constexpr int64_t MR = Tile<T>::rows;
-  const Plan<T> p = plan(args);
   if (rows.begin >= rows.end || cols.begin >= cols.end) return;
-  T* panel = static_cast<T*>(scratch);
-  T* packed = panel + round_up(p.block_k * smaller(p.width, round_up(cols.end - cols.begin, V::lanes)), 64);
-  const int64_t a_width = round_up(MR, V::lanes);
-  const bool relu = args.act == Activation::RELU, plain = relu || args.act == Activation::IDENTITY;
-  const bool gates = plain && args.act_grad == Activation::RELU;
-  const bool finishes = !plain || (args.act_grad != Activation::IDENTITY && !gates);
-  for (int64_t block = 0; block < p.blocks; ++block) {
-    const int64_t k0 = smaller(block * p.block_k, args.k), kn = smaller(k0 + p.block_k, args.k) - k0;
-    const bool last = block + 1 == p.blocks;
-    for (int64_t i0 = rows.begin; i0 < rows.end; i0 += p.group) {
-      const int64_t in = smaller(rows.end - i0, p.group);
-      const int64_t tiles = divide_up(in, MR);  // of heights that differ by at most one
-      if (p.pack_a) {
-        for (int64_t t = 0; t < tiles; ++t) {
-          const int64_t i = i0 + in * t / tiles, mr = i0 + in * (t + 1) / tiles - i;
-          T* out = packed + t * a_width * p.block_k;
-          if (args.trans_a) {
-            pack_rows(args.a + k0 * args.lda + i, args.lda, mr, kn, out, a_width);
-          } else {
-            pack_transposed(args.a + i * args.lda + k0, args.lda, mr, kn, out, a_width);
+  if (streams(args)) return gemm_stream(args, rows, cols, static_cast<T*>(scratch));
+  const Plan<T> p = plan(args);
+  const Epilogue<T> epilogue(args);
+  T* const panels = static_cast<T*>(scratch);
+  T* const packed = panels + round_up(p.block_k * smaller(p.block_n, round_up(cols.end - cols.begin, V::lanes)), 64);
+  const int64_t all_tiles = divide_up(rows.end - rows.begin, MR);
+  for (int64_t j0 = cols.begin; j0 < cols.end; j0 += p.block_n) {
+    const int64_t j1 = smaller(j0 + p.block_n, cols.end);
+    const bool in_place = !args.trans_b && (j1 - j0) % V::lanes == 0 && (args.ldb <= 256 || all_tiles < 3);
+    for (int64_t block = 0; block < p.blocks; ++block) {
+      const int64_t k0 = smaller(block * p.block_k, args.k), kn = smaller(k0 + p.block_k, args.k) - k0;
+      const bool last = block + 1 == p.blocks;
+      if (!in_place) pack_b(args, p.width, j0, j1, k0, kn, panels);
+      for (int64_t i0 = rows.begin; i0 < rows.end; i0 += p.group) {
+        const int64_t in = smaller(rows.end - i0, p.group);
+        const int64_t tiles = divide_up(in, MR);  // of heights that differ by at most one
+        const auto start = [=](int64_t s) { return in * s / tiles; };
+        const int64_t room = packed_rows<T>(MR) * p.block_k + V::lanes;
+        if (p.pack_a && args.trans_a) {
+          for (int64_t k = 0; k < kn; ++k) {
+            for (int64_t s = 0; s < tiles; ++s) {
+              const int64_t mr = start(s + 1) - start(s), wide = packed_rows<T>(mr);
+              pack_rows(args.a + (k0 + k) * args.lda + i0 + start(s), 0, mr, 1, packed + s * room + k * wide, wide);
+            }
+          }
+        } else if (p.pack_a) {
+          for (int64_t s = 0; s < tiles; ++s) {
+            const int64_t mr = start(s + 1) - start(s);
+            pack_transposed(args.a + (i0 + start(s)) * args.lda + k0, args.lda, mr, kn, packed + s * room,
+                            packed_rows<T>(mr));
           }
         }
-      }
-      for (int64_t j = cols.begin; j < cols.end; j += p.width) {
-        const int64_t jn = smaller(cols.end - j, p.width), vectors = divide_up(jn, V::lanes);
-        TileArgs<T> t;
-        t.k = kn;
-        t.ldc = args.ldc;
-        t.cols = jn;
-        t.add = block > 0;
-        t.bias = last && args.bias != nullptr ? args.bias + j : nullptr;
-        t.relu = last && relu;
-        const bool in_place = !args.trans_b && jn % V::lanes == 0 && (args.ldb <= 256 || tiles < 4);
-        if (args.trans_b) {
-          pack_transposed(args.b + j * args.ldb + k0, args.ldb, jn, kn, panel, vectors * V::lanes);
-        } else if (!in_place) {
-          pack_rows(args.b + k0 * args.ldb + j, args.ldb, jn, kn, panel, vectors * V::lanes);
-        }
-        t.b = in_place ? args.b + k0 * args.ldb + j : panel;
-        t.ldb = in_place ? args.ldb : vectors * V::lanes;
         for (int64_t s = 0; s < tiles; ++s) {
-          const int64_t i = i0 + in * s / tiles, mr = i0 + in * (s + 1) / tiles - i;
-          t.c = args.c + i * args.ldc + j;
-          t.gate = last && gates ? args.aux + i * args.ldaux + j : nullptr;
-          t.ldgate = last && gates ? args.ldaux : 0;
-          if (args.trans_a || p.pack_a) {
-            t.a = p.pack_a ? packed + s * a_width * p.block_k : args.a + k0 * args.lda + i;
-            t.lda = p.pack_a ? a_width : args.lda;
-            multiply<T, false>(mr, vectors, t);
-          } else {
-            t.a = args.a + i * args.lda + k0;
-            t.lda = args.lda;
-            multiply<T, true>(mr, vectors, t);
-          }
-          if (last && finishes) {
-            for (int64_t r = 0; r < mr; ++r) finish_row(args, i + r, j, jn);
+          const int64_t i = i0 + start(s), mr = i0 + start(s + 1) - i;
+          for (int64_t j = j0; j < j1; j += p.width) {
+            const int64_t jn = smaller(j1 - j, p.width), vectors = divide_up(jn, V::lanes);
+            TileArgs<T> t{};
+            t.k = kn;
+            t.cols = jn;
+            t.add = block > 0 || args.accumulate;
+            t.b = in_place ? args.b + k0 * args.ldb + j : panels + (j - j0) * kn;
+            t.ldb = in_place ? args.ldb : vectors * V::lanes;
+            epilogue.set(t, args, i, j, last);
+            if (args.trans_a || p.pack_a) {
+              t.a = p.pack_a ? packed + s * room : args.a + k0 * args.lda + i;
+              t.lda = p.pack_a ? packed_rows<T>(mr) : args.lda;
+              multiply<T, false>(mr, vectors, t);
+            } else {
+              t.a = args.a + i * args.lda + k0;
+              t.lda = args.lda;
+              multiply<T, true>(mr, vectors, t);
+            }
+            if (last && epilogue.finishes) {
+              for (int64_t r = 0; r < mr; ++r) finish_row(args, i + r, j, jn);
+            }
           }
         }
       }

@@ -5,6 +5,7 @@
 #include "elementwise.inl.h"
 #include "reduce.inl.h"
 #include "softmax.inl.h"
+#include "norm.inl.h"
 #include "random.inl.h"
 #include "optim.inl.h"
 #include "gemm.inl.h"

@@ -34,6 +34,62 @@ NEURITE_INLINE void philox(const RandomArgs& args, uint64_t block, U32* w) {
   }
 }
 
+// The round keys, in the order they are used.
+struct RoundKeys {
+  uint32_t first[10], second[10];
+  explicit NEURITE_INLINE RoundKeys(const uint32_t* key) {
+    for (uint32_t i = 0; i < 10; ++i) {
+      first[i] = key[0] + i * 0x9E3779B9u;
+      second[i] = key[1] + i * 0xBB67AE85u;
+    }
+  }
+};
+
+// The words of `count` * P::lanes consecutive counters in memory order. Each 64-bit lane has one word in its low half;
+// the high half is anything, since products read low halves only: a round is 2 products, 2 shifts and 2 xors.
+template <class P, int count>
+NEURITE_INLINE void philox_words(const RoundKeys& keys, uint64_t index, uint64_t block, U32* out) {
+  using V = typename P::V;
+  const V m0 = P::set(0xD2511F53u), m1 = P::set(0xCD9E8D57u);
+  V w[count][4];
+  NEURITE_UNROLL
+  for (int j = 0; j < count; ++j) {
+    w[j][0] = P::first(block + static_cast<uint64_t>(j) * P::lanes);
+    w[j][1] = P::high(w[j][0]);
+    w[j][2] = P::set(static_cast<uint32_t>(index));
+    w[j][3] = P::set(static_cast<uint32_t>(index >> 32));
+  }
+  NEURITE_UNROLL
+  for (int round = 0; round < 10; ++round) {
+    const V key0 = P::set(keys.first[round]), key1 = P::set(keys.second[round]);
+    NEURITE_UNROLL
+    for (int j = 0; j < count; ++j) {
+      const V p0 = P::product(m0, w[j][0]), p1 = P::product(m1, w[j][2]);
+      w[j][0] = P::exclusive_or(P::high(p1), w[j][1], key0);
+      w[j][1] = p1;
+      w[j][2] = P::exclusive_or(P::high(p0), w[j][3], key1);
+      w[j][3] = p0;
+    }
+  }
+  NEURITE_UNROLL
+  for (int j = 0; j < count; ++j) P::join(w[j], out + 2 * j);
+}
+
+// Words 4 block ... 4 (block + lanes) - 1 of the stream.
+template <class P = Pairs>
+NEURITE_INLINE void ordered_words(const RandomArgs& args, const RoundKeys& keys, uint64_t block, U32* out) {
+  if constexpr (P::usable) {
+    philox_words<P, 2>(keys, args.index, block, out);
+  } else {
+    U32 w[4];
+    philox(args, block, w);
+    const F32 x[4] = {from_bits(w[0]), from_bits(w[1]), from_bits(w[2]), from_bits(w[3])};
+    float ordered[4 * F32::lanes];
+    store_interleaved4(ordered, x);
+    for (int j = 0; j < 4; ++j) out[j] = bits(F32::load(ordered + j * F32::lanes));
+  }
+}
+
 // A stream hands out groups of `size` consecutive elements; element 0 of group g belongs to counter g * lanes.
 template <class T>
 struct Stream;
@@ -44,9 +100,8 @@ struct Stream<float> {
   static NEURITE_INLINE F32 unit(U32 word) { return to_float(shr<8>(word)) * F32::set(0x1p-24f); }
   static NEURITE_INLINE void uniform(const RandomArgs& args, uint64_t counter, float* out) {
     U32 w[4];
-    philox(args, counter, w);
-    const F32 u[4] = {unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])};
-    store_interleaved4(out, u);
+    ordered_words(args, RoundKeys(args.key), counter, w);
+    for (int j = 0; j < 4; ++j) unit(w[j]).store(out + j * F32::lanes);
   }
   static NEURITE_INLINE void normal(const RandomArgs& args, uint64_t counter, float* out) {
     U32 w[4];
@@ -138,15 +193,49 @@ void random(const RandomArgs& args, int64_t first, int64_t n, T* out) noexcept {
   }
 }
 
+// float: compares words, not numbers. u < p is (word >> 8) < p 2^24, which is word < p 2^32 for p on the grid.
+NEURITE_INLINE void dropout_words(const RandomArgs& args, int64_t first, int64_t n, const float* in, float* out) {
+  const float p = threshold<float>(args.a, kGrid<float>);
+  const F32 kept = F32::set(static_cast<float>(1 / (1 - args.a))), zero = F32::set(0);
+  if (p >= 1) return map(out, in, n, [=](F32) { return zero; });
+  const U32 limit = U32::set(static_cast<uint32_t>(static_cast<double>(p) * 0x1p32));
+  const RoundKeys keys(args.key);
+  constexpr int lanes = F32::lanes, size = 4 * lanes;
+  for (int64_t i = 0; i < n; i += size) {
+    U32 w[4];
+    ordered_words(args, keys, static_cast<uint64_t>((first + i) / 4), w);
+    if (i + size <= n) {
+      NEURITE_UNROLL
+      for (int j = 0; j < 4; ++j) {
+        select(lt(w[j], limit), zero, F32::load(in + i + j * lanes) * kept).store(out + i + j * lanes);
+      }
+    } else {
+      for (int j = 0; j < 4; ++j) {
+        const int64_t at = i + j * lanes, rest = n - at;
+        if (rest >= lanes) {
+          select(lt(w[j], limit), zero, F32::load(in + at) * kept).store(out + at);
+        } else if (rest > 0) {
+          select(lt(w[j], limit), zero, F32::load_n(in + at, rest) * kept).store_n(out + at, rest);
+        }
+      }
+    }
+  }
+}
+
 template <class T>
 void dropout(const RandomArgs& args, int64_t first, int64_t n, const T* in, T* out) noexcept {
-  using V = Vec<T>;
-  using S = Stream<T>;
-  const V p = V::set(threshold<T>(args.a, kGrid<T>)), kept = V::set(static_cast<T>(1 - args.a)), zero = V::set(0);
-  const auto uniform = [&](uint64_t counter, T* group) { S::uniform(args, counter, group); };
-  for_each_group<T>(S::per_counter, first, n, uniform, [=](const T* group, int64_t i, int64_t count) {
-    map(out + i, group, in + i, count, [=](V u, V x) { return select(lt(u, p), zero, x / kept); });
-  });
+  if constexpr (sizeof(T) == sizeof(float)) {
+    dropout_words(args, first, n, in, out);
+  } else {
+    using V = Vec<T>;
+    using S = Stream<T>;
+    const V p = V::set(threshold<T>(args.a, kGrid<T>)), kept = V::set(static_cast<T>(1 / (1 - args.a))),
+            zero = V::set(0);
+    const auto uniform = [&](uint64_t counter, T* group) { S::uniform(args, counter, group); };
+    for_each_group<T>(S::per_counter, first, n, uniform, [=](const T* group, int64_t i, int64_t count) {
+      map(out + i, group, in + i, count, [=](V u, V x) { return select(lt(u, p), zero, x * kept); });
+    });
+  }
 }
 
 }  // namespace neurite::NEURITE_ISA

@@ -61,6 +61,37 @@ void softmax(const T* x, int64_t rows, int64_t cols, T* out, bool log) noexcept 
   }
 }
 
+// dx = y (g - sum g y) from y = softmax, dx = g - e^y sum g from y = log_softmax. dx may be g or y.
+template <class T>
+void softmax_grad(const T* g, const T* y, int64_t rows, int64_t cols, T* dx, bool log) noexcept {
+  using V = Vec<T>;
+  for (int64_t r = 0; r < rows; ++r, g += cols, y += cols, dx += cols) {
+    const V zero = V::set(0);
+    V acc = zero;
+    // Partial sums of 64 vectors keep the rounding error of long rows small.
+    for (int64_t begin = 0; begin < cols;) {
+      const int64_t end = cols - begin < 64 * V::lanes ? cols : begin + 64 * V::lanes;
+      V part = zero;
+      int64_t i = begin;
+      for (; i + V::lanes <= end; i += V::lanes) {
+        part = log ? part + V::load(g + i) : mul_add(V::load(g + i), V::load(y + i), part);
+      }
+      if (i < end) {
+        const V d = V::load_n(g + i, end - i);
+        part = log ? part + d : mul_add(d, V::load_n(y + i, end - i), part);
+      }
+      acc = acc + part;
+      begin = end;
+    }
+    const V total = V::set(fold_vector<Sum, V::lanes / 2>(acc).first());
+    if (log) {
+      map(dx, g, y, cols, [=](V d, V v) { return d - exp(v) * total; });
+    } else {
+      map(dx, g, y, cols, [=](V d, V v) { return v * (d - total); });
+    }
+  }
+}
+
 // Labels are in [0, cols): the handler has checked them. loss or grad may be null.
 template <class T>
 void softmax_ce(const T* x, const int32_t* labels, int64_t rows, int64_t cols, T* loss, T* grad) noexcept {

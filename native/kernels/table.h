@@ -32,7 +32,8 @@ struct Range {
 // Each element of C sums its k products in one fixed order (ascending k inside fixed k-blocks, one fused multiply-add
 // chain a block (the scalar unit rounds product and sum), blocks added in order), whatever rows x cols block is asked
 // for: bits do not depend on the split. k == 0 gives act(bias). gemm computes only the rows x cols block; scratch holds
-// gemm_scratch() bytes, 64-byte aligned.
+// gemm_scratch() bytes, 64-byte aligned, which is enough for any smaller block and any smaller k as well. The handler
+// cuts a very long k into slices by the shape alone and adds their sums in ascending order (program/handlers_gemm).
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;
@@ -49,6 +50,7 @@ struct GemmArgs {
   const T* aux;  // [m,n] with row stride ldaux, or null when act_grad is IDENTITY
   int64_t ldaux;
   Activation act_grad;
+  bool accumulate = false;  // C holds a sum that the products are added to
 };
 
 // Sums are exact to the same bits for any number of threads: a handler cuts x into blocks of kReduceBlock elements
@@ -64,8 +66,8 @@ enum class Distribution : int32_t { UNIFORM = 0, NORMAL = 1, BERNOULLI = 2 };
 // under key {seed low, seed high}. UNIFORM: a + (b - a) * (word >> 8) * 2^-24 (double: two words of counter i/2, 53
 // bits), kept below b. NORMAL: Box-Muller on the pair of words (2j, 2j+1) of the same counter: a + b sqrt(-2 ln u)
 // {cos, sin}(2 pi u') with u = ((word >> 8) + 1) * 2^-24, u' = (word' >> 8) * 2^-24 (the same draws for float and
-// double). BERNOULLI: uniform < a. DROPOUT keeps where uniform >= a. `first` is the index of the first element of this
-// call and is a multiple of 4.
+// double). BERNOULLI: uniform < a. DROPOUT gives in * T(1 / (1 - a)) where uniform >= a, else 0. `first` is
+// the index of the first element of this call and is a multiple of 4.
 struct RandomArgs {
   Distribution distribution;
   double a, b;
@@ -73,14 +75,56 @@ struct RandomArgs {
   uint64_t index;
 };
 
+// What happens to a gradient before the rule sees it: times scale, clamped to +-clip_value, l1 sign(w) added.
+struct GradientArgs {
+  double scale = 1, clip_value = __builtin_inf(), l1 = 0;
+};
 struct SgdArgs {
   double lr, momentum, dampening, weight_decay;
   bool nesterov, maximize, first_step;
+  GradientArgs gradient{};
 };
 struct AdamArgs {
   double lr, beta1, beta2, eps, weight_decay;
   bool decoupled, maximize;
   double bias_correction1, bias_correction2;  // 1 - beta1^t, 1 - beta2^t
+  GradientArgs gradient{};
+};
+struct RmspropArgs {
+  double lr, alpha, eps, momentum, weight_decay;
+  bool maximize;
+  GradientArgs gradient{};
+};
+struct AdagradArgs {
+  double lr, eps, weight_decay;  // lr is already divided by 1 + step * lrDecay
+  bool maximize;
+  GradientArgs gradient{};
+};
+
+// Normalisation of dense rows of `cols` elements; weight, bias, mean, rstd and the d* outputs may be null where the
+// instruction allows it. Of a gradient, dweight and dbias receive the sums over the rows of this call: a handler asks
+// for kNormRows rows at a time and adds the slices by a fixed tree.
+inline constexpr int64_t kNormRows = 64;
+template <class T>
+struct LayerNormArgs {
+  int64_t cols;
+  double eps;
+  const T *x, *weight, *bias;
+  T *y, *mean, *rstd;
+};
+template <class T>
+struct LayerNormGradArgs {
+  int64_t cols;
+  const T *g, *x, *mean, *rstd, *weight;
+  T *dx, *dweight, *dbias;
+};
+// By columns: column_moments gives mean and sum of (x - mean)^2 of a block of rows; batch_norm y = (x - mean) * scale +
+// bias; batch_norm_sums the sums over rows of g (x - mean) and of g; batch_norm_grad y = scale * g - c2 (x - mean) - c1.
+template <class T>
+struct BatchNormArgs {
+  int64_t cols;  // row stride, and columns of batch_norm and batch_norm_grad
+  const T *x, *mean, *scale, *bias;
+  T* y;
 };
 
 template <class T>

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "../base/aligned.h"
@@ -13,6 +14,32 @@ namespace neurite {
 struct Binding {
   std::byte* data;
   int64_t bytes;
+};
+
+/**
+ * A program with most slots bound and checked once. A small training step would otherwise spend as long on looking at the
+ * same parameters again as on its arithmetic; a run of a frame binds and checks the open slots only.
+ */
+class Frame {
+ public:
+  /** `open` are slots, ascending; the bindings of the others are checked here, and must live as long as the frame. */
+  Frame(std::shared_ptr<const Program> program, std::vector<Binding> bindings, std::vector<size_t> open);
+
+  /** How the fixed slots fit: anything but ok makes the frame unusable. */
+  const RunStatus& status() const noexcept { return status_; }
+
+  /** Checks that `given`, one a open slot, fits for one step, and puts it in. */
+  RunStatus bind(const std::vector<Binding>& given) noexcept;
+
+  const Program& program() const noexcept { return *program_; }
+  const std::vector<Binding>& bindings() const noexcept { return bindings_; }
+
+ private:
+  std::shared_ptr<const Program> program_;
+  std::vector<Binding> bindings_;
+  std::vector<size_t> open_;
+  std::vector<bool> bound_;
+  RunStatus status_;
 };
 
 class Executor {

@@ -11,18 +11,26 @@ namespace {
 
 constexpr int64_t kSerialWork = 200'000;  // multiply-adds below which waking a thread costs more than it gives
 constexpr int64_t kTaskWork = 1'000'000;  // and what a task should have: about 10 microseconds
-constexpr int64_t kMaxTasks = 256;        // a few each for the largest team we expect
+constexpr int64_t kTasksPerThread = 4;    // so that a thread that was interrupted does not hold up the rest
 constexpr int64_t kMinTaskRows = 64;      // rows that pay for packing B again
+
+// K is cut where C is too small to keep threads busy: into slices by the shape alone, summed in ascending order.
+constexpr int64_t kSliceC = 128 * 128;  // elements of C up to which
+constexpr int64_t kSliceK = 4096;       // products an element takes at least from a slice
+constexpr int64_t kMaxSlices = kReduceRows;
+
+int64_t slices_of_k(int64_t batch, int64_t m, int64_t n, int64_t k) {
+  return batch != 1 || m * n > kSliceC || k < 2 * kSliceK ? 1 : std::min(k / kSliceK, kMaxSlices);
+}
 
 struct Grid {
   int64_t row_step, col_step, rows, cols;  // block size and number of blocks
 };
 
-/** Depends on the shape and the instruction set's register tile alone; the bits of C do not even depend on the grid. */
-Grid choose_grid(int64_t batch, int64_t m, int64_t n, int64_t k, int64_t mr, int64_t nr) {
-  const int64_t work = checked_product({batch, m, n, std::max<int64_t>(k, 1)}).value_or(int64_t{1} << 60);
-  if (work < kSerialWork || m == 0 || n == 0) return {std::max<int64_t>(m, 1), std::max<int64_t>(n, 1), 1, 1};
-  const int64_t tasks = std::clamp<int64_t>(std::min(work / kTaskWork, 64 + work / (16 * kTaskWork)), 2, kMaxTasks);
+/** For a team of so many threads: the bits of C do not depend on the grid. */
+Grid choose_grid(int threads, int64_t work, int64_t batch, int64_t m, int64_t n, int64_t mr, int64_t nr) noexcept {
+  if (threads == 1 || work < kSerialWork) return {m, n, 1, 1};
+  const int64_t tasks = std::clamp<int64_t>(work / kTaskWork, threads, kTasksPerThread * threads);
   const int64_t wanted = ceil_div(tasks, batch);
   const int64_t panels = ceil_div(n, nr);
   // Every row of blocks packs all of B again, every column of blocks reads (or packs) all of A again, for half the
@@ -53,24 +61,30 @@ struct GemmShape {
 template <class T>
 class Gemm final : public Instruction {
  public:
-  Gemm(const GemmShape& shape, InstructionReader& reader) : shape_(shape) {
+  Gemm(const GemmShape& shape, InstructionReader& reader)
+      : shape_(shape),
+        out_(shape.batch * shape.m * shape.n),
+        work_(out_ * std::max<int64_t>(shape.k, 1)) {
     for (int i = 0; const KernelTable* table = table_at(i); ++i) {
-      const GemmArgs<T> args = arguments();
-      const KernelTable& unit = std::is_same_v<T, float> ? *table : *scalar_table();
-      const Grid grid = choose_grid(shape.batch, shape.m, shape.n, shape.k, unit.gemm_mr, unit.gemm_nr);
-      grids_[static_cast<size_t>(table->isa)] = grid;
-      const Kernels<T>& kernels = kernels_of(*table);
-      const int64_t rows = std::min(grid.row_step, shape.m);
-      const int64_t cols = std::min(grid.col_step, shape.n);
-      if (rows > 0 && cols > 0) reader.need_worker(kernels.gemm_scratch(args, rows, cols));
+      if (out_ > 0) reader.need_worker(kernels_of(*table).gemm_scratch(arguments(), shape.m, shape.n));
     }
+    if (out_ == 0) return;
+    slices_ = slices_of_k(shape.batch, shape.m, shape.n, shape.k);
+    slice_k_ = round_up(ceil_div(shape.k, slices_), 64);
+    slices_ = std::max<int64_t>(1, ceil_div(shape.k, std::max<int64_t>(slice_k_, 1)));
+    if (slices_ > 1) reader.need_shared(slices_ * out_ * static_cast<int64_t>(sizeof(T)));
     if (shape.colsum.present()) reader.need_shared(reduce_tree_bytes<T>(1, shape.m, shape.n));
   }
 
   void run(RunContext& context) const noexcept override {
     const GemmShape& s = shape_;
-    if (s.batch > 0 && s.m > 0 && s.n > 0) multiply(context);
-    if (s.colsum.present()) {
+    const bool fused = slices_ == 1 && out_ > 0 && s.n > 1 && s.colsum.present();
+    if (slices_ > 1) {
+      multiply_slices(context);
+    } else if (out_ > 0) {
+      multiply(context, fused);
+    }
+    if (s.colsum.present() && !fused) {
       reduce_tree(context, Reduction::SUM, 1, s.m, s.n, context.at<const T>(s.out), context.at<T>(s.colsum));
     }
   }
@@ -100,33 +114,86 @@ class Gemm final : public Instruction {
     return args;
   }
 
-  void multiply(RunContext& context) const noexcept {
+  GemmArgs<T> arguments(const RunContext& context) const noexcept {
+    GemmArgs<T> args = arguments();
+    args.a = context.at<const T>(shape_.a);
+    args.b = context.at<const T>(shape_.b);
+    args.c = context.at<T>(shape_.out);
+    args.bias = context.at<const T>(shape_.bias);
+    args.aux = context.at<const T>(shape_.aux);
+    return args;
+  }
+
+  /** With `sums`, the columns of each block of rows are summed by the task that made it, while it is in the cache. */
+  void multiply(RunContext& context, bool sums) const noexcept {
     const Kernels<T>& kernels = context.table<T>();
-    const Grid& grid = grids_[static_cast<size_t>(context.kernels.isa)];
-    GemmArgs<T> shared = arguments();
-    shared.a = context.at<const T>(shape_.a);
-    shared.b = context.at<const T>(shape_.b);
-    shared.c = context.at<T>(shape_.out);
-    shared.bias = context.at<const T>(shape_.bias);
-    shared.aux = context.at<const T>(shape_.aux);
+    const KernelTable& unit = std::is_same_v<T, float> ? context.kernels : *scalar_table();
+    Grid grid = choose_grid(context.team.size(), work_, shape_.batch, shape_.m, shape_.n, unit.gemm_mr, unit.gemm_nr);
+    if (sums) {
+      grid.row_step = round_up(grid.row_step, kReduceRows);
+      grid.rows = ceil_div(shape_.m, grid.row_step);
+    }
+    const GemmArgs<T> shared = arguments(context);
+    T* const colsum = context.at<T>(shape_.colsum);
+    const int64_t row_blocks = ceil_div(shape_.m, kReduceRows);
+    T* const partial = row_blocks == 1 ? colsum : reinterpret_cast<T*>(context.shared);
     const int64_t blocks = grid.rows * grid.cols;
     const int64_t size = shape_.m * shape_.n;
     context.team.parallel_for(shape_.batch * blocks, [&](int64_t task, int worker) noexcept {
       const int64_t item = task / blocks;
       const int64_t row = task % blocks % grid.rows * grid.row_step;
       const int64_t col = task % blocks / grid.rows * grid.col_step;
+      const int64_t row_end = std::min(shape_.m, row + grid.row_step);
+      const int64_t col_end = std::min(shape_.n, col + grid.col_step);
       GemmArgs<T> args = shared;
       args.a += item * shape_.stride_a;
       args.b += item * shape_.stride_b;
       args.c += item * size;
       if (args.aux != nullptr) args.aux += item * size;
-      kernels.gemm(args, {row, std::min(shape_.m, row + grid.row_step)}, {col, std::min(shape_.n, col + grid.col_step)},
-                   context.scratch(worker));
+      kernels.gemm(args, {row, row_end}, {col, col_end}, context.scratch(worker));
+      for (int64_t i = row; sums && i < row_end; i += kReduceRows) {
+        kernels.reduce_rows(static_cast<int>(Reduction::SUM), args.c + i * shape_.n + col,
+                            std::min(kReduceRows, row_end - i), shape_.n, col_end - col,
+                            partial + i / kReduceRows * shape_.n + col);
+      }
     });
+    if (!sums || row_blocks == 1) return;
+    const int add = static_cast<int>(Micro::ADD);  // and the tree of REDUCE
+    for (int64_t width = 1; width < row_blocks; width *= 2) {
+      for (int64_t left = 0; left + width < row_blocks; left += 2 * width) {
+        T* const to = partial + left * shape_.n;
+        kernels.micro(add, to, to, partial + (left + width) * shape_.n, to, shape_.n);
+      }
+    }
+    std::copy_n(partial, shape_.n, colsum);
+  }
+
+  /** C as a sum over slices of k, each into its own part of the shared scratch. */
+  void multiply_slices(RunContext& context) const noexcept {
+    const Kernels<T>& kernels = context.table<T>();
+    const GemmArgs<T> whole = arguments(context);
+    T* const partial = reinterpret_cast<T*>(context.shared);
+    context.team.parallel_for(slices_, [&](int64_t slice, int worker) noexcept {
+      const int64_t k = slice * slice_k_;
+      GemmArgs<T> args = whole;
+      args.k = std::min(slice_k_, shape_.k - k);
+      args.a += shape_.trans_a ? k * args.lda : k;
+      args.b += shape_.trans_b ? k : k * args.ldb;
+      args.c = partial + slice * out_;
+      args.bias = args.aux = nullptr;
+      args.act = args.act_grad = Activation::IDENTITY;
+      kernels.gemm(args, {0, shape_.m}, {0, shape_.n}, context.scratch(worker));
+    });
+    kernels.reduce_rows(static_cast<int>(Reduction::SUM), partial, slices_, out_, out_, whole.c);
+    GemmArgs<T> rest = whole;  // no products, but the epilogue
+    rest.k = 0;
+    rest.accumulate = true;
+    kernels.gemm(rest, {0, shape_.m}, {0, shape_.n}, context.scratch(0));
   }
 
   GemmShape shape_;
-  Grid grids_[4] = {};  // by instruction set
+  int64_t out_, work_;  // elements of C, multiply-adds
+  int64_t slices_ = 1, slice_k_ = 0;  // of k
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// SOFTMAX, LOG_SOFTMAX and SOFTMAX_CE over rows.
+// SOFTMAX, LOG_SOFTMAX, their gradients and SOFTMAX_CE over rows.
 #include <algorithm>
 
 #include "../base/checked.h"
@@ -50,6 +50,46 @@ std::unique_ptr<Instruction> parse(InstructionReader& reader, bool log) {
   return make_float<Softmax>(reader.dtype(), shape);
 }
 
+struct SoftmaxGradShape {
+  int64_t rows, cols;
+  Operand g, y, dx;
+  bool log;
+};
+
+template <class T>
+class SoftmaxGrad final : public Instruction {
+ public:
+  explicit SoftmaxGrad(const SoftmaxGradShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const SoftmaxGradShape& s = shape_;
+    if (s.cols == 0) return;
+    const T* g = context.at<const T>(s.g);
+    const T* y = context.at<const T>(s.y);
+    T* dx = context.at<T>(s.dx);
+    const int64_t step = rows_per_task(s.cols);
+    context.team.parallel_for(ceil_div(s.rows, step), [&](int64_t task, int) noexcept {
+      const int64_t row = task * step, at = row * s.cols;
+      context.table<T>().softmax_grad(g + at, y + at, std::min(step, s.rows - row), s.cols, dx + at, s.log);
+    });
+  }
+
+ private:
+  SoftmaxGradShape shape_;
+};
+
+std::unique_ptr<Instruction> parse_grad(InstructionReader& reader, bool log) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  SoftmaxGradShape shape{};
+  shape.log = log;
+  shape.rows = reader.size("rows");
+  shape.cols = reader.size("cols");
+  const int64_t elements = reader.product({shape.rows, shape.cols});
+  shape.g = reader.input("g", reader.dtype(), elements);
+  shape.y = reader.input("y", reader.dtype(), elements);
+  shape.dx = reader.output("dx", reader.dtype(), elements);
+  return make_float<SoftmaxGrad>(reader.dtype(), shape);
+}
+
 struct SoftmaxCeShape {
   int64_t rows, cols;
   Operand x, labels, loss, grad;
@@ -85,6 +125,10 @@ class SoftmaxCe final : public Instruction {
 
 std::unique_ptr<Instruction> parse_SOFTMAX(InstructionReader& reader) { return parse(reader, false); }
 std::unique_ptr<Instruction> parse_LOG_SOFTMAX(InstructionReader& reader) { return parse(reader, true); }
+
+std::unique_ptr<Instruction> parse_SOFTMAX_GRAD(InstructionReader& reader) { return parse_grad(reader, false); }
+
+std::unique_ptr<Instruction> parse_LOG_SOFTMAX_GRAD(InstructionReader& reader) { return parse_grad(reader, true); }
 
 std::unique_ptr<Instruction> parse_SOFTMAX_CE(InstructionReader& reader) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});

@@ -110,7 +110,8 @@ Operand InstructionReader::access(int32_t word, const char* what, DType dtype, i
     out = {static_cast<int32_t>(index) + 1, 0};
     limit = slot.bytes;
   }
-  if (last <= first) return out;
+  // Nothing is touched, and its offset may lie anywhere: no pointer is made of it.
+  if (last <= first) return {out.base, 0};
   // Callers keep first and last small enough for this to fit.
   const int64_t begin = out.offset + first * width;
   const int64_t end = out.offset + last * width;

@@ -64,6 +64,29 @@ NEURITE_INLINE U32 sar(U32 a) {
 NEURITE_INLINE Mask test(U32 a, U32 b) {
   return invert(Mask{_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(a.v, b.v), _mm256_setzero_si256()))});
 }
+NEURITE_INLINE Mask lt(U32 a, U32 b) {
+  const __m256i sign = _mm256_set1_epi32(INT32_MIN);
+  return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_xor_si256(b.v, sign), _mm256_xor_si256(a.v, sign)))};
+}
+// Four 64-bit lanes. `first` numbers them so that `join` gives the words of consecutive counters in memory order.
+struct Pairs {
+  static constexpr bool usable = true;
+  static constexpr int lanes = 4;
+  using V = __m256i;
+  static NEURITE_INLINE V set(uint32_t x) { return _mm256_set1_epi32(static_cast<int>(x)); }
+  static NEURITE_INLINE V first(uint64_t block) {
+    return _mm256_add_epi64(_mm256_set1_epi64x(static_cast<int64_t>(block)), _mm256_setr_epi64x(0, 2, 1, 3));
+  }
+  static NEURITE_INLINE V product(V a, V b) { return _mm256_mul_epu32(a, b); }
+  static NEURITE_INLINE V high(V a) { return _mm256_srli_epi64(a, 32); }
+  static NEURITE_INLINE V exclusive_or(V a, V b, V c) { return _mm256_xor_si256(_mm256_xor_si256(a, b), c); }
+  static NEURITE_INLINE void join(const V* w, U32* out) {
+    const V a = _mm256_blend_epi32(w[0], _mm256_slli_epi64(w[1], 32), 0xAA);
+    const V b = _mm256_blend_epi32(w[2], _mm256_slli_epi64(w[3], 32), 0xAA);
+    out[0].v = _mm256_unpacklo_epi64(a, b);
+    out[1].v = _mm256_unpackhi_epi64(a, b);
+  }
+};
 NEURITE_INLINE void mul_wide(U32 a, U32 b, U32& hi, U32& lo) {
   const __m256i even = _mm256_mul_epu32(a.v, b.v);
   const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.v, 32), _mm256_srli_epi64(b.v, 32));

@@ -62,6 +62,32 @@ NEURITE_INLINE U32 sar(U32 a) {
 NEURITE_INLINE Mask test(U32 a, U32 b) {
   return {_mm512_test_epi32_mask(a.v, b.v)};
 }
+NEURITE_INLINE Mask lt(U32 a, U32 b) {
+  return {_mm512_cmplt_epu32_mask(a.v, b.v)};
+}
+// Eight 64-bit lanes. `first` numbers them so that `join` gives the words of consecutive counters in memory order.
+struct Pairs {
+  static constexpr bool usable = true;
+  static constexpr int lanes = 8;
+  using V = __m512i;
+  static NEURITE_INLINE V set(uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
+  static NEURITE_INLINE V first(uint64_t block) {
+    return _mm512_add_epi64(_mm512_set1_epi64(static_cast<int64_t>(block)), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7));
+  }
+  static NEURITE_INLINE V product(V a, V b) { return _mm512_maskz_mul_epu32(0xFF, a, b); }
+  // A shuffle, not a shift: shifts share a port with half of the products.
+  static NEURITE_INLINE V high(V a) {
+    return _mm512_castps_si512(_mm512_maskz_movehdup_ps(0xFFFF, _mm512_castsi512_ps(a)));
+  }
+  static NEURITE_INLINE V exclusive_or(V a, V b, V c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
+  static NEURITE_INLINE void join(const V* w, U32* out) {
+    const V low = _mm512_set1_epi64(0xFFFFFFFF);
+    const V p = _mm512_ternarylogic_epi64(low, w[0], _mm512_maskz_slli_epi64(0xFF, w[1], 32), 0xEA);
+    const V q = _mm512_ternarylogic_epi64(low, w[2], _mm512_maskz_slli_epi64(0xFF, w[3], 32), 0xEA);
+    out[0].v = _mm512_maskz_unpacklo_epi64(0xFF, p, q);
+    out[1].v = _mm512_maskz_unpackhi_epi64(0xFF, p, q);
+  }
+};
 NEURITE_INLINE void mul_wide(U32 a, U32 b, U32& hi, U32& lo) {
   const __m512i even = _mm512_maskz_mul_epu32(0xFF, a.v, b.v);
   const __m512i odd =

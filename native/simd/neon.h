@@ -60,6 +60,12 @@ NEURITE_INLINE U32 sar(U32 a) {
 NEURITE_INLINE Mask test(U32 a, U32 b) {
   return {vtstq_u32(a.v, b.v)};
 }
+NEURITE_INLINE Mask lt(U32 a, U32 b) {
+  return {vcltq_u32(a.v, b.v)};
+}
+struct Pairs {
+  static constexpr bool usable = false;
+};
 NEURITE_INLINE void mul_wide(U32 a, U32 b, U32& hi, U32& lo) {
   const uint64x2_t low = vmull_u32(vget_low_u32(a.v), vget_low_u32(b.v));
   const uint64x2_t high = vmull_high_u32(a.v, b.v);

@@ -4,7 +4,7 @@
 //   min/max return b when either operand is NaN or both are zero. round is half to even.
 //   lt le eq are false on NaN. select(m, a, b) is m ? a : b. scale2(a, n) is a * 2^n for whole |n| <= 252.
 //   to_int rounds to nearest, to_float reads the lanes as int32. test(a, b) is (a & b) != 0. shift_down<W> moves lane
-//   j + W to lane j, j < W. first() is lane 0.
+//   j + W to lane j, j < W. first() is lane 0. lt of U32 is unsigned. Pairs are 64-bit lanes for Philox, see random.inl.h.
 #pragma once
 
 namespace neurite::scalar {
@@ -61,6 +61,12 @@ NEURITE_INLINE U32 sar(U32 a) {
 NEURITE_INLINE Mask test(U32 a, U32 b) {
   return {(a.v & b.v) != 0};
 }
+NEURITE_INLINE Mask lt(U32 a, U32 b) {
+  return {a.v < b.v};
+}
+struct Pairs {
+  static constexpr bool usable = false;
+};
 NEURITE_INLINE void mul_wide(U32 a, U32 b, U32& hi, U32& lo) {
   const uint64_t product = static_cast<uint64_t>(a.v) * b.v;
   hi.v = static_cast<uint32_t>(product >> 32);

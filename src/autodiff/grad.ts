@@ -1,5 +1,6 @@
 import { isFloat } from '../dtype.js';
 import { GradError } from '../errors.js';
+import { stateOp } from '../graph/leaves.js';
 import type { Parameter, State } from '../graph/state.js';
 import { Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
@@ -29,17 +30,12 @@ type GradientsOf<A extends readonly unknown[], N> = N extends readonly number[]
 type Argnums = number | readonly number[];
 
 /**
- * A function that computes `fn` and its gradient.
- *
- * Of a model: `[fn(...), gradients of the trainable cells by path]`. Of arguments: `[fn(...), gradient]`, one gradient for
- * each of `argnums` when that is a list. Gradients are graph nodes, so they can be differentiated again.
+ * A function that computes `fn` and the gradient of a model: `[fn(...), gradients of the trainable cells by path]`.
+ * Gradients are graph nodes, so they can be differentiated again.
  * @param model anything with trainable cells
  * @param fn returns a scalar loss, or `[loss, aux]`; aux is passed through
- * @param argnums which arguments to differentiate, default 0; each a float tensor, or arrays and objects of them
  * @returns a function of the arguments of `fn`
- * @throws GradError when the loss is not a float scalar, or depends on what is differentiated through an op without a gradient
- * @example
- * const [value, slope] = valueAndGrad((x: Tensor) => x.mul(x).sum())(tensor([1, 2])); // 5 and [2, 4]
+ * @throws GradError when the loss is not a float scalar, or depends on a cell through an op without a gradient
  * @example
  * const lossAndGrad = valueAndGrad(model, (x: Tensor, y: Tensor) => crossEntropy(model.forward(x), y));
  * const [loss, grads] = lossAndGrad(x, y);
@@ -49,6 +45,16 @@ export function valueAndGrad<A extends readonly unknown[], R extends LossResult>
   model: Differentiable,
   fn: (...args: A) => R,
 ): (...args: A) => [value: R, grads: Gradients];
+/**
+ * A function that computes `fn` and its gradient: `[fn(...), gradient]`, one gradient for each of `argnums` when that is a
+ * list. Gradients are graph nodes, so they can be differentiated again.
+ * @param fn returns a scalar loss, or `[loss, aux]`; aux is passed through
+ * @param argnums which arguments to differentiate, default 0; each a float tensor, or arrays and objects of them
+ * @returns a function of the arguments of `fn`
+ * @throws GradError when the loss is not a float scalar, or depends on an argument through an op without a gradient
+ * @example
+ * const [value, slope] = valueAndGrad((x: Tensor) => x.mul(x).sum())(tensor([1, 2])); // 5 and [2, 4]
+ */
 export function valueAndGrad<A extends readonly unknown[], R extends LossResult, const N extends Argnums = 0>(
   fn: (...args: A) => R,
   argnums?: N,
@@ -148,18 +154,22 @@ function gradientOfArguments(
 }
 
 function gradientOfModel(model: Differentiable, fn: () => LossResult): [LossResult, Gradients] {
-  const cells = [...model.trainableCells()];
-  separateCells(cells.map(([, cell]) => cell));
+  const cells = model.trainableCells();
+  separateCells(cells);
   // Read before recording: the nodes that the function will get are the sources, whatever computes them.
-  const sources = cells.map(([path, cell]): Source => ({ tensor: cell.read(), name: `"${path}"` }));
+  const sources: Source[] = [];
+  for (const [name, cell] of cells) sources.push({ tensor: cell.read(), name, isPath: true });
   const { result, tape } = record(fn);
   const grads = pullBack('valueAndGrad', tape, [seeded('valueAndGrad', result)], sources);
   const byPath: Record<string, Tensor> = {};
-  cells.forEach(([path], i) => {
+  for (let i = 0; i < grads.length; i++) {
     const g = grads[i];
-    if (g !== null) byPath[path] = g;
-  });
-  joinLoss(result, Object.values(byPath));
+    if (g !== null) byPath[sources[i].name] = g;
+  }
+  joinLoss(
+    result,
+    grads.filter((g) => g !== null),
+  );
   return [result, Object.freeze(byPath)];
 }
 
@@ -167,15 +177,25 @@ function gradientOfModel(model: Differentiable, fn: () => LossResult): [LossResu
  * Cells written with one tensor (a shared initial value, an average that starts as a copy) read as one node until the write
  * has run. Gives the others a node of their own, so that each trainable cell is a source by itself.
  */
-function separateCells(cells: readonly Parameter[]): void {
+function separateCells(cells: ReadonlyMap<string, Parameter>): void {
+  if (allSeparate(cells)) return;
   const owner = new Map<Tensor, State>();
-  for (const cell of cells) {
+  for (const cell of cells.values()) {
     if (owner.has(cell.read())) cell.assign(alias(cell.read()));
     owner.set(cell.read(), cell);
   }
   for (const [cell, value] of [...(graphState.trace?.writes ?? graphState.pending)]) {
     if ((owner.get(value) ?? cell) !== cell) cell.assign(alias(value));
   }
+}
+
+/** Whether each reads as a leaf of its own, as after every run. */
+function allSeparate(cells: ReadonlyMap<string, Parameter>): boolean {
+  for (const cell of cells.values()) {
+    const { op, attrs } = cell.read();
+    if (op !== stateOp || attrs.cell !== cell) return false;
+  }
+  return true;
 }
 
 /** An argument as a source of its own, so that captures of the same tensor stay constants. */
@@ -219,7 +239,8 @@ function seeded(caller: string, result: LossResult): [Tensor, Tensor] {
 
 /** Whoever runs the gradients runs the loss and aux as well, before the parameters they read are overwritten. */
 function joinLoss(result: LossResult, grads: readonly Tensor[]): void {
-  const values = leaves(result).filter((x): x is Tensor => x instanceof Tensor && x.storage === null);
+  const list = result instanceof Tensor ? [result] : leaves(result);
+  const values = list.filter((x): x is Tensor => x instanceof Tensor && x.storage === null);
   if (values.length === 0) return;
   for (const g of grads) g.companions = g.companions === null ? values : [...g.companions, ...values];
 }

@@ -1,35 +1,27 @@
 import { isFloat } from '../dtype.js';
 import { GradError } from '../errors.js';
-import type { OpDef } from '../graph/op.js';
-import { type Attrs, itemOf, type Tensor } from '../graph/tensor.js';
-import { graphState } from '../graph/trace.js';
+import { itemOf, type Tensor } from '../graph/tensor.js';
+import { type Entry, graphState } from '../graph/trace.js';
 import { NO_GRADIENT } from '../ops/define.js';
 import { add, reshape, sum } from '../ops/index.js';
 import { sameShape } from '../shape.js';
 
-/** A node as it was built: a realisation in the middle of a function turns the node itself into data. */
-interface Entry {
-  readonly node: Tensor;
-  readonly op: OpDef;
-  readonly inputs: readonly Tensor[];
-  readonly attrs: Attrs;
-}
-
 /** Every node that a function built, inputs before users. */
 export type Tape = readonly Entry[];
 
-/** Runs `fn` and records what it builds. Recordings nest: an outer one sees everything. */
+/**
+ * Runs `fn` and records what it builds. Recordings nest: an outer one sees everything. The tape hangs in a global and not in
+ * a closure that listens: call sites remember closures, which kept the graphs of many steps alive.
+ */
 export function record<R>(fn: () => R): { result: R; tape: Tape } {
   const tape: Entry[] = [];
-  const before = graphState.onBuild;
-  graphState.onBuild = (node) => {
-    before?.(node);
-    tape.push({ node, op: node.op, inputs: node.inputs, attrs: node.attrs });
-  };
+  const outer = graphState.tape;
+  graphState.tape = tape;
   try {
     return { result: fn(), tape };
   } finally {
-    graphState.onBuild = before;
+    graphState.tape = outer;
+    if (outer !== null) for (const entry of tape) outer.push(entry);
   }
 }
 
@@ -37,6 +29,8 @@ export function record<R>(fn: () => R): { result: R; tape: Tape } {
 export interface Source {
   readonly tensor: Tensor;
   readonly name: string;
+  /** The name is the path of a cell. */
+  readonly isPath?: boolean;
 }
 
 /**
@@ -52,14 +46,15 @@ export function pullBack(
   sources: readonly Source[],
 ): (Tensor | null)[] {
   const active = dependents(tape, sources);
-  // Cotangents of every output of a node; single outputs use index 0.
-  const cotangents = new Map<Tensor, (Tensor | null)[]>();
-  const accumulate = (x: Tensor, index: number, g: Tensor): void => {
-    const list = cotangents.get(x);
+  // By the numbers in `active`: the cotangents of every output of a node; single outputs use index 0.
+  const cotangents: ((Tensor | null)[] | undefined)[] = new Array(active.size);
+  const accumulate = (x: Tensor, at: number, index: number, g: Tensor): void => {
+    const list = cotangents[at];
     if (list === undefined) {
-      const fresh: (Tensor | null)[] = new Array(x.outs?.length ?? 1).fill(null);
+      const fresh: (Tensor | null)[] = [null];
+      for (let k = 1; k < (x.outs?.length ?? 1); k++) fresh.push(null);
       fresh[index] = g;
-      cotangents.set(x, fresh);
+      cotangents[at] = fresh;
     } else {
       const sofar = list[index];
       list[index] = sofar === null ? g : add(sofar, g);
@@ -67,44 +62,57 @@ export function pullBack(
   };
   const scope = graphState.scope;
   try {
-    for (const [output, cotangent] of seeds) if (active.has(output)) accumulate(output, 0, cotangent);
+    for (const [output, cotangent] of seeds) {
+      const at = active.get(output);
+      if (at !== undefined) accumulate(output, at, 0, cotangent);
+    }
     for (let i = tape.length - 1; i >= 0; i--) {
       const { node, op, inputs, attrs } = tape[i];
-      const gs = active.has(node) ? cotangents.get(node) : undefined;
+      const own = active.get(node);
+      const gs = own === undefined ? undefined : cotangents[own];
       if (gs === undefined) continue;
       graphState.scope = node.scope;
+      const numbers = inputs.map((x) => active.get(x));
       if (op.kind === 'item') {
-        accumulate(inputs[0], attrs.index as number, gs[0] as Tensor);
+        accumulate(inputs[0], numbers[0] as number, attrs.index as number, gs[0] as Tensor);
         continue;
       }
       if (op.vjp === null) throw notDifferentiable(caller, tape, tape[i], sources);
-      const needs = inputs.map((x) => active.has(x));
+      const needs = numbers.map(isNumber);
       const outs = node.outs === null ? [node] : node.outs.map((_, k) => itemOf(node, k));
-      const g = gs.find((t) => t !== null) as Tensor;
+      const g = gs[0] ?? (gs.find((t) => t !== null) as Tensor);
       const grads = op.vjp({ g, gs, out: outs[0], outs, inputs, attrs, needs });
-      inputs.forEach((x, k) => {
+      for (let k = 0; k < inputs.length; k++) {
+        const at = numbers[k];
         const gx = grads[k] ?? null;
-        if (needs[k] && gx !== null) accumulate(x, 0, unbroadcast(op.name, gx, x));
-      });
+        if (at !== undefined && gx !== null) accumulate(inputs[k], at, 0, unbroadcast(op.name, gx, inputs[k]));
+      }
     }
   } finally {
     graphState.scope = scope;
   }
-  return sources.map(({ tensor }) => cotangents.get(tensor)?.[0] ?? null);
+  return sources.map(({ tensor }) => cotangents[active.get(tensor) as number]?.[0] ?? null);
 }
 
-/** The sources and all nodes whose value moves with them. */
-function dependents(tape: Tape, sources: readonly Source[]): Set<Tensor> {
-  const active = new Set(sources.map((s) => s.tensor));
+const isNumber = (x: number | undefined): boolean => x !== undefined;
+
+/** The sources and all nodes whose value moves with them, numbered. */
+function dependents(tape: Tape, sources: readonly Source[]): Map<Tensor, number> {
+  const active = new Map<Tensor, number>();
+  for (const { tensor } of sources) if (!active.has(tensor)) active.set(tensor, active.size);
   for (const { node, op, inputs } of tape) {
-    if (op.vjp === NO_GRADIENT || !(node.outs ?? [node]).some((o) => isFloat(o.dtype))) continue;
+    if (op.vjp === NO_GRADIENT || !hasFloat(node)) continue;
     for (const x of inputs) {
       if (!active.has(x)) continue;
-      active.add(node);
+      if (!active.has(node)) active.set(node, active.size);
       break;
     }
   }
   return active;
+}
+
+function hasFloat({ dtype, outs }: Tensor): boolean {
+  return outs === null ? isFloat(dtype) : outs.some((o) => isFloat(o.dtype));
 }
 
 /** Undoes broadcasting: the gradient of a value that was repeated is the sum over its copies. */
@@ -127,8 +135,9 @@ function notDifferentiable(caller: string, tape: Tape, entry: Entry, sources: re
     return entry.inputs.some((x) => active.has(x));
   });
   const where = entry.node.scope === '' ? '' : ` in "${entry.node.scope}"`;
+  const source = through?.isPath === true ? `"${through.name}"` : (through?.name ?? 'an argument');
   return new GradError(
-    `${caller}: the result depends on ${through?.name ?? 'an argument'} through ${entry.op.name}${where}, which has no gradient; ` +
+    `${caller}: the result depends on ${source} through ${entry.op.name}${where}, which has no gradient; ` +
       'wrap its input in stopGradient(...) if that path should not count',
   );
 }

@@ -1,1 +1,28 @@
+export { type BalancedOptions, balancedSample, classWeights, labelsOf, sampleWeights } from './balance.js';
 export { type BatchOptions, type DataInput, type DatasetOptions, type SplitOptions, TensorDataset } from './dataset.js';
+export {
+  type CrossValidation,
+  crossValidate,
+  type Fold,
+  groupKFold,
+  type KFoldOptions,
+  kFold,
+  stratifiedKFold,
+  type TimeSeriesOptions,
+  timeSeriesSplit,
+} from './folds.js';
+export { type BlobOptions, blobs, circles, moons, type PointOptions, spirals, xor } from './generators.js';
+export {
+  type ClassificationOptions,
+  classification,
+  type Regression,
+  type RegressionOptions,
+  regression,
+} from './problems.js';
+export {
+  type Labels,
+  type SplitIndicesOptions,
+  splitIndices,
+  type TrainDevTestOptions,
+  trainDevTest,
+} from './splits.js';

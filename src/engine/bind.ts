@@ -1,3 +1,4 @@
+import type { HostArray } from '../dtype.js';
 import { creationStack, debugging } from '../graph/debug.js';
 import { stateOp } from '../graph/leaves.js';
 import type { State } from '../graph/state.js';
@@ -7,7 +8,7 @@ import type { ProgramSpec } from '../program/index.js';
 import type { NativeProgram } from '../runtime/native.js';
 import { allocate, checkArena, HostStorage } from '../runtime/storage.js';
 import type { Write } from './cache.js';
-import { type Call, type Origin, reportUnseen } from './queue.js';
+import { type Call, type CallCell, type Origin, reportUnseen } from './queue.js';
 
 /** What a program needs from outside for one call. */
 export interface Bindings {
@@ -23,43 +24,44 @@ export interface Bindings {
 
 /** Finds or makes the memory of every slot. Changes nothing outside: cells get their version when the call is accepted. */
 export function bind(program: { spec: ProgramSpec; handle: NativeProgram }, b: Bindings): Call {
-  checkArena(program.spec.arenaBytes, () => b.nodes.map((n) => n.shape));
-  const outputs = b.roots.map((r) => allocate(r.shape, r.dtype, b.steps));
-  const feeds: Feed[] = [];
+  const { spec, handle } = program;
+  checkArena(spec.arenaBytes, b.nodes);
+  const outputs: HostStorage[] = [];
+  for (const r of b.roots) outputs.push(allocate(r.shape, r.dtype, b.steps));
   for (const node of b.nodes) if (node.op === stateOp && node.storage === null) reportUnseen(node.attrs.cell as State);
-  const cells = b.writes.map(({ cell, value }) => {
+  const cells: CallCell[] = [];
+  for (const { cell, value } of b.writes) {
     const fresh = cell.storage === null;
     const storage = fresh ? allocate(cell.shape, cell.dtype) : (cell.storage as HostStorage);
-    return { cell, storage, fresh, value: value.inputs.length > 0 ? value : null };
-  });
-  const storages = program.spec.slots.map((slot): HostStorage => {
+    cells.push({ cell, storage, fresh, value: value.inputs.length > 0 ? value : null });
+  }
+  const feeds: Feed[] = [];
+  const storages: HostStorage[] = [];
+  for (const slot of spec.slots) {
     switch (slot.kind) {
       case 'leaf':
-        return leafStorage(b.nodes[slot.node], b.args);
+        storages.push(leafStorage(b.nodes[slot.node], b.args));
+        break;
       case 'write':
-        return cells[slot.write].storage;
+        storages.push(cells[slot.write].storage);
+        break;
       case 'root':
-        return outputs[slot.root];
+        storages.push(outputs[slot.root]);
+        break;
       case 'feed': {
         const feed = b.nodes[slot.node].attrs.feed as Feed;
         feeds.push(feed);
-        return scalars(b.steps, (k) => feed.read(k));
+        storages.push(scalars(b.steps, feed));
+        break;
       }
       case 'rng':
-        return randomCounters(b);
+        storages.push(randomCounters(b));
+        break;
       default:
-        return slot satisfies never;
+        slot satisfies never;
     }
-  });
-  return {
-    program: program.handle,
-    origins: originsOf(program.spec, b.nodes),
-    storages,
-    outputs,
-    cells,
-    feeds,
-    steps: b.steps,
-  };
+  }
+  return { program: handle, origins: originsOf(spec, b.nodes), storages, outputs, cells, feeds, steps: b.steps };
 }
 
 function leafStorage(node: Tensor, args: readonly HostStorage[]): HostStorage {
@@ -68,11 +70,19 @@ function leafStorage(node: Tensor, args: readonly HostStorage[]): HostStorage {
   return args[node.attrs.index as number];
 }
 
-function scalars(steps: number, read: (k: number) => number): HostStorage {
+function scalars(steps: number, feed: Feed): HostStorage {
   const storage = new HostStorage(8 * steps);
   const view = storage.view('float64');
-  for (let k = 0; k < steps; k++) view[k] = read(k);
+  for (let k = 0; k < steps; k++) view[k] = feed.read(k);
   return storage;
+}
+
+/** The four words a random instruction reads: key and stream index. */
+export function writeCounter(view: HostArray, at: number, key: readonly [number, number], index: number): void {
+  view[at] = key[0] | 0;
+  view[at + 1] = key[1] | 0;
+  view[at + 2] = index | 0;
+  view[at + 3] = Math.floor(index / 2 ** 32) | 0;
 }
 
 function randomCounters(b: Bindings): HostStorage {
@@ -81,13 +91,13 @@ function randomCounters(b: Bindings): HostStorage {
   const view = storage.view('int32');
   for (let k = 0; k < b.steps; k++) {
     const index = base + k * perStep;
-    view.set([key[0] | 0, key[1] | 0, index | 0, Math.floor(index / 2 ** 32) | 0], 4 * k);
+    writeCounter(view, 4 * k, key, index);
   }
   return storage;
 }
 
 /** Op and module path of each instruction and, when debugging, where the first such node was made. */
-function originsOf(spec: ProgramSpec, nodes: readonly Tensor[]): readonly Origin[] {
+export function originsOf(spec: ProgramSpec, nodes: readonly Tensor[]): readonly Origin[] {
   if (!debugging) return spec.instructions;
   return spec.instructions.map(({ op, scope }) => {
     const node = nodes.find((n) => n.op.name === op && n.scope === scope);

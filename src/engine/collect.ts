@@ -1,6 +1,5 @@
 import { StaleError, TraceError } from '../errors.js';
 import { inputOp, stateOp } from '../graph/leaves.js';
-import { opDraw } from '../graph/rng.js';
 import type { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
 
@@ -9,29 +8,64 @@ let nextStamp = 1;
 /**
  * Every node that `roots` need, inputs before users. Realised nodes are leaves. Iterative: chains may be very long.
  * Until the next walk, node i has `mark === nodes[0].mark + i`.
- *
- * @param more further roots that a node met on the way asks for.
  */
-export function reachable(roots: Iterable<Tensor>, more?: (node: Tensor) => Iterable<Tensor>): Tensor[] {
+export function reachable(roots: Iterable<Tensor>): Tensor[] {
+  const nodes: Tensor[] = [];
+  for (const r of roots) meet(nodes, r);
+  for (let i = 0; i < nodes.length; i++) for (const x of nodes[i].inputs) meet(nodes, x);
+  return numbered(nodes);
+}
+
+/**
+ * What a realisation computes: all nodes, as `reachable` gives them, and those of them whose values are returned. These
+ * are the `wanted` ones that have no value yet, and when there are `writes`, the companions of every node on the way: values
+ * returned by the valueAndGrad whose gradients the writes use are computed with them, since afterwards their inputs are gone.
+ */
+export function collect(
+  wanted: Iterable<Tensor>,
+  alsoWanted: Iterable<Tensor>,
+  writes: ReadonlyMap<State, Tensor>,
+): { nodes: Tensor[]; roots: Tensor[] } {
   const stamp = nextStamp;
   const nodes: Tensor[] = [];
-  const meet = (node: Tensor) => {
-    if (node.mark >= stamp) return;
-    node.mark = stamp;
-    nodes.push(node);
+  const roots: Tensor[] = [];
+  writes.forEach((value) => {
+    meet(nodes, value);
+  });
+  const written = nodes.length;
+  const want = (t: Tensor): void => {
+    if (t.storage !== null || t.op === stateOp) return;
+    const at = t.mark - stamp;
+    if (at >= 0 && (at < written || roots.includes(t))) return;
+    meet(nodes, t);
+    roots.push(t);
   };
-  for (const r of roots) meet(r);
+  for (const t of wanted) want(t);
+  for (const t of alsoWanted) want(t);
   // `nodes` is its own work list: it grows while it is walked.
   for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i];
-    for (const x of node.inputs) meet(x);
-    if (more !== undefined) for (const x of more(node)) meet(x);
+    const { inputs, companions } = nodes[i];
+    for (const x of inputs) meet(nodes, x);
+    if (companions !== null && written > 0) for (const x of companions) want(x);
   }
-  nodes.sort((a, b) => a.id - b.id);
-  for (let i = 0; i < nodes.length; i++) nodes[i].mark = stamp + i;
-  nextStamp = stamp + Math.max(nodes.length, 1);
+  return { nodes: numbered(nodes), roots };
+}
+
+/** While a walk goes on, a node it has met has `mark === nextStamp + its position`. */
+function meet(nodes: Tensor[], node: Tensor): void {
+  if (node.mark >= nextStamp) return;
+  node.mark = nextStamp + nodes.length;
+  nodes.push(node);
+}
+
+function numbered(nodes: Tensor[]): Tensor[] {
+  nodes.sort(byId);
+  for (let i = 0; i < nodes.length; i++) nodes[i].mark = nextStamp + i;
+  nextStamp += Math.max(nodes.length, 1);
   return nodes;
 }
+
+const byId = (a: Tensor, b: Tensor): number => a.id - b.id;
 
 /** Throws unless a leaf can be bound outside a trace. */
 export function checkLeaf(node: Tensor): void {
@@ -59,17 +93,4 @@ export function stale(cell: State, version: number): StaleError {
 
 export function cellName(cell: State): string {
   return cell.name === '' ? `cell #${cell.id}` : cell.name;
-}
-
-/** Random nodes of a graph grouped by the seed they were built under, oldest first. */
-export function randomEras(nodes: readonly Tensor[]): Map<number, Tensor[]> {
-  const eras = new Map<number, Tensor[]>();
-  for (const node of nodes) {
-    if (node.op.random !== true) continue;
-    const { era } = opDraw(node.attrs.index as number);
-    const group = eras.get(era);
-    if (group === undefined) eras.set(era, [node]);
-    else group.push(node);
-  }
-  return eras;
 }

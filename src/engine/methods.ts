@@ -30,12 +30,8 @@ declare module '../graph/tensor.js' {
 
 Object.assign(Tensor.prototype, {
   async data(this: Tensor): Promise<HostArray> {
-    let storage = storageFor(this, false);
-    // A cell is overwritten by runs queued after this call: its value now is copied now, or by a run in the queue.
-    if (this.op === stateOp && storage.run !== null) storage = storageFor(alias(this), false);
-    if (storage.run !== null) await ready(storage);
-    if (storage.error !== null) throw storage.error;
-    return copyOut(storage, this.dtype);
+    const { dtype } = this;
+    return copyOut(await settled(this), dtype);
   },
   dataSync(this: Tensor): HostArray {
     const storage = storageFor(this, true);
@@ -44,11 +40,13 @@ Object.assign(Tensor.prototype, {
   },
   async item(this: Tensor): Promise<number> {
     checkOne(this);
-    return (await this.data())[0];
+    return (await settled(this)).view(this.dtype)[0];
   },
   itemSync(this: Tensor): number {
     checkOne(this);
-    return this.dataSync()[0];
+    const storage = storageFor(this, true);
+    readySync(storage);
+    return storage.view(this.dtype)[0];
   },
   keep(this: Tensor): Tensor {
     if (graphState.trace !== null) throw new TraceError('keep: return the tensor from the compiled function instead');
@@ -61,6 +59,16 @@ Object.assign(Tensor.prototype, {
     return copy;
   },
 });
+
+/** Memory that holds the value `t` has at the call. */
+async function settled(t: Tensor): Promise<HostStorage> {
+  let storage = storageFor(t, false);
+  // A cell is overwritten by runs queued after this call: its value now is copied now, or by a run in the queue.
+  if (t.op === stateOp && storage.run !== null) storage = storageFor(alias(t), false);
+  if (storage.run !== null) await ready(storage);
+  if (storage.error !== null) throw storage.error;
+  return storage;
+}
 
 /** Memory that holds, or will hold, the value of `t`; computes it when there is none. */
 export function storageFor(t: Tensor, sync: boolean): HostStorage {

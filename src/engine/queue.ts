@@ -2,7 +2,7 @@ import { DataError, NeuriteError } from '../errors.js';
 import type { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Feed } from '../graph/trace.js';
-import { type NativeProgram, native, type QueuedFailure, type RunFailure } from '../runtime/native.js';
+import { type Memory, type NativeProgram, native, type QueuedFailure, type RunFailure } from '../runtime/native.js';
 import { HostStorage, type PendingRun } from '../runtime/storage.js';
 
 /** What an instruction came from. */
@@ -13,6 +13,16 @@ export interface Origin {
   readonly stack?: string;
 }
 
+/** A cell that a run replaces. */
+export interface CallCell {
+  readonly cell: State;
+  readonly storage: HostStorage;
+  /** First write: there is no old value to keep if the run fails. */
+  readonly fresh: boolean;
+  /** Node of the written value, when it is not a leaf. */
+  readonly value: Tensor | null;
+}
+
 /** A program with everything bound, ready to run. */
 export interface Call {
   readonly program: NativeProgram;
@@ -21,14 +31,7 @@ export interface Call {
   /** One per slot; kept alive here until the run is over, since native code only has the addresses. */
   readonly storages: readonly HostStorage[];
   readonly outputs: readonly HostStorage[];
-  readonly cells: readonly {
-    readonly cell: State;
-    readonly storage: HostStorage;
-    /** First write: there is no old value to keep if the run fails. */
-    readonly fresh: boolean;
-    /** Node of the written value, when it is not a leaf. */
-    readonly value: Tensor | null;
-  }[];
+  readonly cells: readonly CallCell[];
   readonly feeds: readonly Feed[];
   readonly steps: number;
 }
@@ -77,6 +80,7 @@ const MAX_QUEUED = 64;
 
 /** Cells whose last write failed without anybody having seen the error yet: the next run that uses one reports it. */
 const unseen = new WeakMap<State, Run>();
+let anyFailed = false;
 
 /** Queues a call on the executor thread. */
 export function enqueue(call: Call): void {
@@ -86,12 +90,12 @@ export function enqueue(call: Call): void {
   }
   if (queue.size >= MAX_QUEUED) waitFor(MAX_QUEUED / 2);
   const run = new Run(nextRun++, call);
-  const dependsOn = new Set<number>();
+  const dependsOn: number[] = [];
   for (const s of call.storages) {
     if (s.error !== null) throw s.error;
-    if (s.run !== null) dependsOn.add(s.run.id);
+    if (s.run !== null && !dependsOn.includes(s.run.id)) dependsOn.push(s.run.id);
   }
-  native.enqueue(call.program, buffersOf(call), call.steps, run.id, [...dependsOn]);
+  native.enqueue(call.program, memoryOf(call.storages), call.steps, run.id, dependsOn);
   queue.set(run.id, run);
   for (const feed of call.feeds) feed.advance(call.steps);
   for (const s of written(call)) s.run = run;
@@ -101,9 +105,13 @@ export function enqueue(call: Call): void {
 export function runNow(call: Call): void {
   drain();
   for (const s of call.storages) if (s.error !== null) throw s.error;
-  const status = native.run(call.program, buffersOf(call), call.steps);
+  const status = native.run(call.program, memoryOf(call.storages), call.steps);
   for (const feed of call.feeds) feed.advance(call.steps);
-  if (status === undefined) return;
+  if (status !== undefined) stopped(call, status);
+}
+
+/** Settles a run of this thread that stopped, and throws why. */
+export function stopped(call: Call, status: RunFailure): never {
   const error = runError(call, status);
   fail(call, error, status.step);
   throw error;
@@ -142,6 +150,7 @@ export async function idle(): Promise<void> {
 
 /** Throws the error of a failed write to `cell` that nobody has seen. */
 export function reportUnseen(cell: State): void {
+  if (!anyFailed) return;
   const run = unseen.get(cell);
   if (run === undefined) return;
   unseen.delete(cell);
@@ -170,6 +179,7 @@ function settle(lastId: number, failures: readonly QueuedFailure[]): void {
     remember(id, error);
     fail(run.call, error, status.step);
     for (const { cell } of run.call.cells) unseen.set(cell, run);
+    anyFailed = true;
     run.finish(error);
   }
 }
@@ -201,8 +211,10 @@ function fail(call: Call, error: Error, stepsDone: number): void {
   for (const feed of call.feeds) feed.advance(-(call.steps - stepsDone));
 }
 
-function buffersOf(call: Call): ArrayBuffer[] {
-  return call.storages.map((s) => s.buffer);
+function memoryOf(storages: readonly HostStorage[]): Memory[] {
+  const memory: Memory[] = new Array(storages.length);
+  for (let i = 0; i < storages.length; i++) memory[i] = storages[i].memory;
+  return memory;
 }
 
 function* written(call: Call): Generator<HostStorage> {

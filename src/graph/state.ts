@@ -23,6 +23,8 @@ export class State {
   stored: number;
   /** Node of the current version, cached so that equal reads are one node. */
   private node: Tensor | null;
+  /** The leaf of the stored value that the last realisation met (see engine/realize). */
+  met: Tensor | null = null;
 
   /** `init` is the value of version 0; it is computed by the next realisation. */
   constructor(init: Tensor, name = '') {

@@ -2,7 +2,7 @@ import type { DType } from '../dtype.js';
 import { checkShape, type Shape } from '../shape.js';
 import { debugging, rememberCreation } from './debug.js';
 import type { Aval, OpDef, RefArray } from './op.js';
-import { graphState } from './trace.js';
+import { graphState, noteBuilt } from './trace.js';
 
 /** Parameters of an op: numbers, strings, booleans and arrays of numbers; they are part of the program's identity. */
 export type Attrs = Readonly<Record<string, unknown>>;
@@ -53,7 +53,7 @@ export class Tensor {
     this.scope = graphState.scope;
     this.companions = null;
     this.mark = 0;
-    if (inputs.length > 0) graphState.onBuild?.(this);
+    if (inputs.length > 0) noteBuilt(this);
     if (debugging) rememberCreation(this);
   }
 }
@@ -63,7 +63,7 @@ export function build(op: OpDef, inputs: readonly Tensor[], attrs: Attrs = NO_AT
   const result = op.infer(inputs, attrs);
   const outs = Array.isArray(result) ? (result as readonly Aval[]) : null;
   const first = outs === null ? (result as Aval) : outs[0];
-  checkShape(op.name, first.shape);
+  if (inputs.length === 0 || inputs[0].shape !== first.shape) checkShape(op.name, first.shape); // an input's was checked
   return new Tensor(op, inputs, attrs, first, outs);
 }
 

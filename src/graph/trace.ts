@@ -1,5 +1,6 @@
+import type { OpDef } from './op.js';
 import type { State } from './state.js';
-import type { Tensor } from './tensor.js';
+import type { Attrs, Tensor } from './tensor.js';
 
 /** A host number read at each run: learning rates and the like, so that a change never recompiles. */
 export interface Feed {
@@ -7,6 +8,14 @@ export interface Feed {
   read(step: number): number;
   /** Called when `steps` runs were issued; negative to take back those a failed scan never ran. */
   advance(steps: number): void;
+}
+
+/** A node as it was built: a realisation in the middle of a function turns the node itself into data. */
+export interface Entry {
+  readonly node: Tensor;
+  readonly op: OpDef;
+  readonly inputs: readonly Tensor[];
+  readonly attrs: Attrs;
 }
 
 /** What `compile` records while it runs the user's function. */
@@ -29,10 +38,11 @@ export const graphState: {
   scope: string;
   trace: Trace | null;
   /** Cells with a write that has not run, in order of first write. Empty inside a trace (see Trace.writes). */
-  readonly pending: Map<State, Tensor>;
+  pending: Map<State, Tensor>;
   /** Unrealised nodes that the next run computes as well (`keep()`, long-lived chains). */
   readonly joinNext: Set<Tensor>;
-  onBuild: ((node: Tensor) => void) | null;
+  /** Where nodes are recorded for differentiation (see autodiff/reverse). */
+  tape: Entry[] | null;
 } = {
   nextId: 1,
   runs: 0,
@@ -40,14 +50,17 @@ export const graphState: {
   trace: null,
   pending: new Map(),
   joinNext: new Set(),
-  onBuild: null,
+  tape: null,
 };
 
 /** An unrealised chain that has lived through this many runs joins the next one, so `total = total.add(loss)` stays short. */
 const MAX_AGE = 64;
-graphState.onBuild = (node) => {
+
+/** Called for each node that has inputs, when it is built. */
+export function noteBuilt(node: Tensor): void {
   if (graphState.trace === null && graphState.runs - node.epoch > MAX_AGE) graphState.joinNext.add(node);
-};
+  graphState.tape?.push({ node, op: node.op, inputs: node.inputs, attrs: node.attrs });
+}
 
 /** Runs `fn` with `name` appended to the module path that nodes remember for messages. */
 export function withScope<T>(name: string, fn: () => T): T {

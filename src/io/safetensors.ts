@@ -98,7 +98,9 @@ export function parseSafetensors(bytes: Uint8Array, label = 'buffer'): Safetenso
   const { entries, metadata } = parseHeader(header, bytes.length, label);
   const tensors = new Map<string, TensorData>();
   for (const entry of entries) {
-    tensors.set(entry.name, tensorOf(entry, bytes.slice(entry.begin, entry.end).buffer as ArrayBuffer, label));
+    // Not slice(): that of a Node Buffer is a view, whose buffer is larger and starts elsewhere.
+    const copy = new Uint8Array(bytes.subarray(entry.begin, entry.end));
+    tensors.set(entry.name, tensorOf(entry, copy.buffer, label));
   }
   return { tensors, metadata };
 }

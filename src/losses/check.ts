@@ -1,12 +1,33 @@
-import { ShapeError, type Tensor } from '../core.js';
+import { cast, DTypeError, isFloat, OptionError, ShapeError, type Tensor } from '../core.js';
 import { sameShape, sizeOf } from '../shape.js';
 
 /** Broadcasting [n, 1] against [n] would silently compare every output with every target. */
-export function checkSameShape(loss: string, outputs: Tensor, targets: Tensor): void {
+export function checkSameShape(loss: string, outputs: Tensor, targets: Tensor, what = 'targets'): void {
   if (sameShape(outputs.shape, targets.shape)) return;
   const hint =
-    sizeOf(outputs.shape) === sizeOf(targets.shape) ? `; reshape the targets to [${outputs.shape.join(', ')}]` : '';
+    sizeOf(outputs.shape) === sizeOf(targets.shape) ? `; reshape the ${what} to [${outputs.shape.join(', ')}]` : '';
   throw new ShapeError(
-    `${loss}: got outputs [${outputs.shape.join(', ')}] and targets [${targets.shape.join(', ')}], expected equal shapes${hint}`,
+    `${loss}: got outputs [${outputs.shape.join(', ')}] and ${what} [${targets.shape.join(', ')}], expected equal shapes${hint}`,
+  );
+}
+
+/** Throws unless the tensor is float. */
+export function checkFloat(loss: string, x: Tensor, what = 'outputs'): void {
+  if (!isFloat(x.dtype)) throw new DTypeError(`${loss}: got ${x.dtype} ${what}, expected float32 or float64`);
+}
+
+/** Float outputs and targets of one shape; targets that are not float are converted. */
+export function floatTargets(loss: string, outputs: Tensor, targets: Tensor): Tensor {
+  checkFloat(loss, outputs);
+  checkSameShape(loss, outputs, targets);
+  return isFloat(targets.dtype) ? targets : cast(targets, outputs.dtype);
+}
+
+/** Returns `value` when it is a finite number above `low`, or equal to it with `closed`. */
+export function numberAbove(where: string, what: string, value: unknown, low: number, closed = false): number {
+  const inside = typeof value === 'number' && Number.isFinite(value) && (closed ? value >= low : value > low);
+  if (inside) return value;
+  throw new OptionError(
+    `${where}: ${what} is ${String(value)}, expected a finite number ${closed ? '>=' : '>'} ${low}`,
   );
 }

@@ -1,18 +1,41 @@
 import { didYouMean, OptionError, type Tensor } from '../core.js';
-import { binaryCrossEntropy } from './binary-cross-entropy.js';
-import { crossEntropy } from './cross-entropy.js';
-import { mse } from './mse.js';
+import { binaryCrossEntropy, focalLoss } from './binary-cross-entropy.js';
+import { categoricalCrossEntropy, crossEntropy, nllLoss } from './cross-entropy.js';
+import { klDivergence, poissonNllLoss } from './likelihood.js';
+import { cosineLoss, hingeLoss, wassersteinLoss } from './margin.js';
+import { mse, rmse } from './mse.js';
+import { huberLoss, logCoshLoss, mae, quantileLoss, smoothL1Loss } from './robust.js';
 
 /** Loss of a batch of outputs against its targets. */
 export type Loss = (outputs: Tensor, targets: Tensor) => Tensor;
 
-/** Names of the losses that need no options. */
-export type LossName = 'mse' | 'crossEntropy' | 'binaryCrossEntropy';
+/** Losses of outputs and targets, with their default options. */
+const LOSSES = {
+  mse,
+  rmse,
+  mae,
+  huber: huberLoss,
+  smoothL1: smoothL1Loss,
+  logCosh: logCoshLoss,
+  quantile: quantileLoss,
+  crossEntropy,
+  sparseCategoricalCrossEntropy: crossEntropy,
+  categoricalCrossEntropy,
+  binaryCrossEntropy,
+  focal: focalLoss,
+  nll: nllLoss,
+  klDivergence,
+  poissonNll: poissonNllLoss,
+  hinge: hingeLoss,
+  cosine: cosineLoss,
+  wasserstein: wassersteinLoss,
+} satisfies Record<string, Loss>;
 
-const LOSSES: Readonly<Record<LossName, Loss>> = { mse, crossEntropy, binaryCrossEntropy };
+/** Names of the losses of outputs and targets that need no options. */
+export type LossName = keyof typeof LOSSES;
 
 /**
- * The loss of this name.
+ * The loss of this name, with its default options.
  * @throws OptionError for a name nobody knows.
  * @example lossByName('crossEntropy')(logits, labels);
  */

@@ -1,12 +1,11 @@
 import {
-  div,
   elu,
   gelu,
   leakyRelu,
   logSoftmax,
-  mul,
   OptionError,
   relu,
+  type SoftplusOptions,
   sigmoid,
   silu,
   softmax,
@@ -76,17 +75,23 @@ export class LogSoftmax extends Module {
   }
 }
 
-/** log(1 + e^(βx)) / β, a smooth ReLU; without overflow for large x. */
+/** log(1 + e^(βx)) / β, a smooth ReLU; without overflow for large x. @see {@link softplus} */
 export class Softplus extends Module {
   readonly beta: number;
-  /** @param options `beta` > 0 (default 1): the larger, the sharper. @throws OptionError otherwise. */
-  constructor({ beta = 1 }: { beta?: number } = {}) {
+  readonly threshold: number;
+  /**
+   * @param options `beta` > 0 (default 1): the larger, the sharper; `threshold` >= 0: where βx is above it the result is x
+   *   (default Infinity). @throws OptionError otherwise.
+   */
+  constructor({ beta = 1, threshold = Infinity }: SoftplusOptions = {}) {
     super();
     if (!(beta > 0)) throw new OptionError(`Softplus: beta is ${beta}, expected > 0`);
+    if (!(threshold >= 0)) throw new OptionError(`Softplus: threshold is ${threshold}, expected >= 0`);
     this.beta = beta;
+    this.threshold = threshold;
   }
   forward(x: Tensor): Tensor {
-    return this.beta === 1 ? softplus(x) : div(softplus(mul(x, this.beta)), this.beta);
+    return softplus(x, this);
   }
   override toString(): string {
     return this.beta === 1 ? 'Softplus' : `Softplus(beta=${this.beta})`;

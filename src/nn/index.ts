@@ -12,10 +12,28 @@ export {
   Softplus,
   Tanh,
 } from './activations.js';
+export { BatchNorm1d, type BatchNormOptions } from './batch-norm.js';
 export * as init from './init.js';
+export { LayerNorm, type LayerNormOptions } from './layer-norm.js';
 export { Dropout, Flatten } from './layers.js';
 export { Linear, type LinearOptions } from './linear.js';
 export type { LoadOptions, LoadReport } from './load.js';
 export { type AnyModule, Module } from './module.js';
+export {
+  CELU,
+  GeneralizedRectifier,
+  GLU,
+  HardSigmoid,
+  HardTanh,
+  Maxout,
+  Mish,
+  PReLU,
+  type PReLUOptions,
+  ReLU6,
+  SELU,
+  Softsign,
+  Step,
+  SwiGLU,
+} from './rectifiers.js';
 export { Sequential } from './sequential.js';
 export type { SummaryOptions } from './summary.js';

@@ -42,9 +42,16 @@ export function normal(mean = 0, std = 1): Initializer {
   return (shape, { dtype }) => normalOp(shape, { mean, std, dtype });
 }
 
-/** U(−1/√fanIn, 1/√fanIn): PyTorch's default for linear and convolution weights and biases (Kaiming uniform with a = √5). */
-export function fanInUniform(): Initializer {
-  return (shape, { fanIn, dtype }) => symmetric(shape, 1 / Math.sqrt(fanIn), dtype);
+/**
+ * U(−b, b), b = 1/√fanIn: PyTorch's default for linear and convolution weights and biases (Kaiming uniform with a = √5).
+ * @param options `bound: 'reciprocal'` for b = 1/fanIn, which some course notes print.
+ * @throws OptionError for another bound.
+ */
+export function fanInUniform({ bound = 'rsqrt' }: { bound?: 'rsqrt' | 'reciprocal' } = {}): Initializer {
+  if (bound !== 'rsqrt' && bound !== 'reciprocal') {
+    throw new OptionError(`init.fanInUniform: bound is ${JSON.stringify(bound)}, expected 'rsqrt' or 'reciprocal'`);
+  }
+  return (shape, { fanIn, dtype }) => symmetric(shape, bound === 'rsqrt' ? 1 / Math.sqrt(fanIn) : 1 / fanIn, dtype);
 }
 
 /**
@@ -52,11 +59,13 @@ export function fanInUniform(): Initializer {
  * @see Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
  */
 export function xavierUniform({ gain = 1 }: { gain?: number } = {}): Initializer {
+  checkGain('xavierUniform', gain);
   return (shape, { fanIn, fanOut, dtype }) => symmetric(shape, gain * Math.sqrt(6 / (fanIn + fanOut)), dtype);
 }
 
 /** N(0, σ²), σ = gain·√(2 / (fanIn + fanOut)). @see {@link xavierUniform} */
 export function xavierNormal({ gain = 1 }: { gain?: number } = {}): Initializer {
+  checkGain('xavierNormal', gain);
   return (shape, { fanIn, fanOut, dtype }) =>
     normalOp(shape, { mean: 0, std: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
 }
@@ -72,17 +81,38 @@ export interface KaimingOptions {
  * @see He et al. (2015), Delving deep into rectifiers.
  */
 export function kaimingUniform(options: KaimingOptions = {}): Initializer {
+  checkKaiming('kaimingUniform', options);
   return (shape, context) => symmetric(shape, Math.sqrt(3) * kaimingStd(context, options), context.dtype);
 }
 
 /** N(0, σ²), σ = gain / √fan. @see {@link kaimingUniform} */
 export function kaimingNormal(options: KaimingOptions = {}): Initializer {
+  checkKaiming('kaimingNormal', options);
   return (shape, context) => normalOp(shape, { mean: 0, std: kaimingStd(context, options), dtype: context.dtype });
 }
 
 /** N(0, 1/fanIn): for SELU networks. @see LeCun et al. (1998), Efficient BackProp. */
 export function lecunNormal(): Initializer {
   return (shape, { fanIn, dtype }) => normalOp(shape, { mean: 0, std: 1 / Math.sqrt(fanIn), dtype });
+}
+
+/** U(−b, b), b = √(3 / fanIn): the variance of {@link lecunNormal}. */
+export function lecunUniform(): Initializer {
+  return (shape, { fanIn, dtype }) => symmetric(shape, Math.sqrt(3 / fanIn), dtype);
+}
+
+function checkGain(name: string, gain: number): void {
+  if (Number.isFinite(gain) && gain > 0) return;
+  throw new OptionError(`init.${name}: gain is ${String(gain)}, expected a finite number > 0`);
+}
+
+function checkKaiming(name: string, { negativeSlope = 0, mode = 'fanIn' }: KaimingOptions): void {
+  if (!Number.isFinite(negativeSlope)) {
+    throw new OptionError(`init.${name}: negativeSlope is ${String(negativeSlope)}, expected a finite number`);
+  }
+  if (mode !== 'fanIn' && mode !== 'fanOut') {
+    throw new OptionError(`init.${name}: mode is ${JSON.stringify(mode)}, expected 'fanIn' or 'fanOut'`);
+  }
 }
 
 function kaimingStd({ fanIn, fanOut }: InitContext, { negativeSlope = 0, mode = 'fanIn' }: KaimingOptions): number {
@@ -92,3 +122,16 @@ function kaimingStd({ fanIn, fanOut }: InitContext, { negativeSlope = 0, mode = 
 function symmetric(shape: Shape, bound: number, dtype: DType): Tensor {
   return uniformOp(shape, { low: -bound, high: bound, dtype });
 }
+
+export { type ActivationName, fansOf, gain, type InitForOptions, initFor } from './init-for.js';
+export {
+  dirac,
+  identity,
+  type OrthogonalOptions,
+  orthogonal,
+  outputBias,
+  type SparseOptions,
+  sparse,
+  type TruncatedNormalOptions,
+  truncatedNormal,
+} from './init-special.js';

@@ -20,11 +20,26 @@ import { noteForward, type SummaryOptions, summarize } from './summary.js';
 /** A module whatever it takes and gives. */
 export type AnyModule = Module<unknown[], unknown>;
 
+/** An object in a field, as a walk met it. */
+interface Met {
+  readonly key: string;
+  readonly value: object;
+  /** What the walk called it: another walk, from a module that shares it, may have changed that since. */
+  name: string;
+  scope: string;
+  depth: number;
+}
+
 /** Everything found below a module, by path. */
 interface ModuleTree {
   readonly modules: Map<string, AnyModule>;
   readonly cells: Map<string, State>;
   readonly seen: Set<object>;
+  /** Every object that was looked into, with the objects in its fields: what must be unchanged for the tree to stand. */
+  readonly holders: { readonly holder: Record<string, unknown>; readonly fields: readonly Met[] }[];
+  /** Made when first asked for. */
+  parameters: readonly { readonly path: string; readonly cell: Parameter; readonly trains: () => boolean }[] | null;
+  trainable: ReadonlyMap<string, Parameter> | null;
 }
 
 /**
@@ -55,6 +70,8 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   #named = false;
   /** Modules above this one in the last walk. */
   #depth = 0;
+  /** The last walk from here. */
+  #walked: ModuleTree | null = null;
 
   constructor() {
     // The instance's forward is the class's with the scope around it: layers are called as plain methods, yet each node
@@ -111,7 +128,7 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
 
   /** The same by path; this module is ''. */
   namedModules(): Map<string, AnyModule> {
-    return this.#tree().modules;
+    return new Map(this.#tree().modules);
   }
 
   /** Parameters of the whole tree, frozen ones included, each once. */
@@ -136,9 +153,19 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
 
   /** The parameters that are not frozen, by path: what `valueAndGrad(model, fn)` differentiates and optimizers update. */
   trainableCells(): ReadonlyMap<string, Parameter> {
-    const out = this.namedParameters();
-    for (const [path, p] of out) if (!guarded(() => p.requiresGrad)) out.delete(path);
-    return out;
+    const tree = this.#tree();
+    tree.parameters ??= [...only(tree.cells, (c): c is Parameter => c instanceof Parameter)].map(([path, cell]) => ({
+      path,
+      cell,
+      trains: () => cell.requiresGrad,
+    }));
+    const { trainable } = tree;
+    let same = trainable !== null;
+    for (const { path, trains } of tree.parameters) if (guarded(trains) !== trainable?.has(path)) same = false;
+    if (!same) {
+      tree.trainable = new Map(tree.parameters.filter((p) => p.trains()).map(({ path, cell }) => [path, cell]));
+    }
+    return tree.trainable as ReadonlyMap<string, Parameter>;
   }
 
   /**
@@ -251,22 +278,71 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
     return lines.join('\n');
   }
 
-  /** Finds everything below this module and names it: a walk is cheap and fields may have changed since the last one. */
+  /** Finds everything below this module and names it. Fields may change at any time, so the last walk is checked first. */
   #tree(): ModuleTree {
-    const tree: ModuleTree = { modules: new Map([['', this as AnyModule]]), cells: new Map(), seen: new Set([this]) };
+    if (this.#walked !== null && this.#stands(this.#walked)) return this.#walked;
+    const tree: ModuleTree = {
+      modules: new Map([['', this as AnyModule]]),
+      cells: new Map(),
+      seen: new Set([this]),
+      holders: [],
+      parameters: null,
+      trainable: null,
+    };
+    this.#walked = null;
     this.#named = true;
     this.#depth = 0;
-    this.#visitFields('', tree);
+    this.#visitFields(this as unknown as Record<string, unknown>, '', '', tree);
+    for (const { fields } of tree.holders) {
+      for (const met of fields) {
+        if (met.value instanceof State) met.name = met.value.name;
+        else if (met.value instanceof Module) {
+          met.name = met.value.#name;
+          met.scope = met.value.#key;
+          met.depth = met.value.#depth;
+        }
+      }
+    }
+    this.#walked = tree;
     return tree;
   }
 
-  #visitFields(path: string, tree: ModuleTree): void {
-    for (const key of Object.keys(this)) this.#visit((this as Record<string, unknown>)[key], key, path, tree);
+  /** Whether a walk would find the same again, and would change no name; builds nothing. */
+  #stands(tree: ModuleTree): boolean {
+    if (this.#depth !== 0) return false; // renamed from above
+    for (const { holder, fields } of tree.holders) {
+      let i = 0;
+      for (const key in holder) {
+        const value = holder[key];
+        if (typeof value !== 'object' || value === null) continue;
+        const met = fields[i++];
+        if (met === undefined || met.key !== key || met.value !== value) return false;
+        if (value instanceof State) {
+          if (value.name !== met.name) return false;
+        } else if (value instanceof Module) {
+          if (value.#name !== met.name || value.#key !== met.scope || value.#depth !== met.depth) return false;
+        }
+      }
+      if (i !== fields.length) return false;
+    }
+    return true;
+  }
+
+  /** `prefix` is the path of `holder` from this module, `path` that of this module from the root of the walk. */
+  #visitFields(holder: Record<string, unknown>, prefix: string, path: string, tree: ModuleTree): void {
+    const fields: Met[] = [];
+    tree.holders.push({ holder, fields });
+    for (const key of Object.keys(holder)) {
+      const value = holder[key];
+      if (typeof value !== 'object' || value === null) continue;
+      fields.push({ key, value, name: '', scope: '', depth: 0 });
+      this.#visit(value, prefix === '' ? key : `${prefix}.${key}`, path, tree);
+    }
   }
 
   /** `key` is the path from this module, `path` that of this module from the root of the walk. */
-  #visit(value: unknown, key: string, path: string, tree: ModuleTree): void {
-    if (typeof value !== 'object' || value === null || tree.seen.has(value)) return;
+  #visit(value: object, key: string, path: string, tree: ModuleTree): void {
+    if (tree.seen.has(value)) return;
     const isCell = value instanceof State;
     const isModule = value instanceof Module;
     const isRecord = !isCell && !isModule && (Array.isArray(value) || isPlainObject(value));
@@ -283,11 +359,9 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
       value.#named = true;
       value.#depth = this.#depth + 1;
       tree.modules.set(full, value);
-      value.#visitFields(full, tree);
-    } else if (Array.isArray(value)) {
-      for (let i = 0; i < value.length; i++) this.#visit(value[i], `${key}.${i}`, path, tree);
+      value.#visitFields(value as unknown as Record<string, unknown>, '', full, tree);
     } else {
-      for (const [k, v] of Object.entries(value)) this.#visit(v, `${key}.${k}`, path, tree);
+      this.#visitFields(value as Record<string, unknown>, key, path, tree);
     }
   }
 }

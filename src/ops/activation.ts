@@ -1,3 +1,4 @@
+import { OptionError } from '../errors.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { greater, where } from './compare.js';
 import { defineBinary, defineUnary } from './define.js';
@@ -122,6 +123,9 @@ export function sigmoid(x: Operand): Tensor {
 export function gelu(x: Operand, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
   const t = operandOf('gelu', x, 'float');
   const half = mul(0.5, t);
+  if (approximate !== 'none' && approximate !== 'tanh') {
+    throw new OptionError(`gelu: approximate is ${JSON.stringify(approximate)}, expected 'none' or 'tanh'`);
+  }
   if (approximate === 'none') return mul(half, add(1, erf(mul(t, Math.SQRT1_2))));
   const cubic = add(t, mul(0.044715, mul(t, mul(t, t))));
   return mul(half, add(1, tanh(mul(Math.sqrt(2 / Math.PI), cubic))));

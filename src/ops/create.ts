@@ -73,7 +73,7 @@ export function iota(n: number): Tensor {
 /**
  * Evenly spaced values: `arange(stop)`, `arange(start, stop)` or `arange(start, stop, step)`.
  * `start + i * step` for i = 0 … ceil((stop - start) / step) - 1
- * @param dtype default int32 when all three are whole numbers, else float32
+ * @param options `dtype` default int32 when all three are whole numbers, else float32
  * @returns [n]
  * @throws OptionError when step is 0 or an argument is not finite
  * @example arange(1, 7, 2); // [1, 3, 5]

@@ -2,7 +2,7 @@ import { type DType, isFloat } from '../dtype.js';
 import { DTypeError } from '../errors.js';
 import type { Aval, OpDef, RefArray } from '../graph/op.js';
 import type { Attrs, Tensor } from '../graph/tensor.js';
-import { broadcastShapes, type Shape, sizeOf, stridesOf } from '../shape.js';
+import { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 
 export type VjpRule = NonNullable<OpDef['vjp']>;
 export type ArrayReference = (
@@ -63,8 +63,12 @@ export function defineElementwise(
   const inferSame = (inputs: readonly Tensor[]): Aval => {
     const dtype = inputs[0].dtype;
     checkDType(name, dtype, accepts);
-    for (const x of inputs) if (x.dtype !== dtype) throw new DTypeError(`${name}: got ${dtype} and ${x.dtype}`);
-    return { shape: broadcastShapes(name, ...inputs.map((x) => x.shape)), dtype: bool ? 'bool' : dtype };
+    let { shape } = inputs[0];
+    for (const x of inputs) {
+      if (x.dtype !== dtype) throw new DTypeError(`${name}: got ${dtype} and ${x.dtype}`);
+      if (!sameShape(shape, x.shape)) shape = broadcastShapes(name, ...inputs.map((i) => i.shape));
+    }
+    return { shape, dtype: bool ? 'bool' : dtype };
   };
   return { name, kind: 'elementwise', micro, infer: inferSame, reference, vjp, ...rest };
 }

@@ -2,7 +2,7 @@ import { OptionError } from '../errors.js';
 import { fullOp } from '../graph/leaves.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { sigmoid } from './activation.js';
-import { equal, greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
+import { equal, greater, greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
 import { checkDType, defineBinary, defineUnary } from './define.js';
 import { type Operand, operandOf, operandPair, toTensor } from './operand.js';
 
@@ -435,17 +435,32 @@ export function erf(x: Operand): Tensor {
   return build(elementwiseOps.erf, [toTensor(x, undefined, 'erf')]);
 }
 
+export interface SoftplusOptions {
+  /** Sharpness, > 0; default 1. */
+  readonly beta?: number;
+  /** Where `beta * x` is larger the result is x itself; default Infinity: the formula does not overflow. */
+  readonly threshold?: number;
+}
+
 /**
  * Softplus, a smooth ReLU; does not overflow.
- * `ln(1 + e ** x)`
+ * `ln(1 + e ** (beta x)) / beta`
  * @param x float, any shape
- * @returns the shape of `x`
- * @throws DTypeError for integers and bool
+ * @param options `beta` > 0, default 1; `threshold` >= 0, default Infinity. PyTorch cuts at 20, which moves values by less
+ *   than 2.1e-9 / beta (nothing in float32); `threshold: 20` does the same.
+ * @returns the shape of `x`; 0 at -Infinity, Infinity at Infinity
+ * @throws OptionError for a beta or threshold out of range, DTypeError for integers and bool
  * @example softplus(tensor([0, 100])); // [0.6931472, 100]
  * @see Dugas et al., Incorporating Second-Order Functional Knowledge, 2000
  */
-export function softplus(x: Operand): Tensor {
-  return build(elementwiseOps.softplus, [toTensor(x, undefined, 'softplus')]);
+export function softplus(x: Operand, { beta = 1, threshold = Infinity }: SoftplusOptions = {}): Tensor {
+  if (!(beta > 0 && beta < Infinity)) throw new OptionError(`softplus: beta is ${beta}, expected a finite number > 0`);
+  if (!(threshold >= 0)) throw new OptionError(`softplus: threshold is ${threshold}, expected a number >= 0`);
+  const t = toTensor(x, undefined, 'softplus');
+  const scaled = beta === 1 ? t : mul(t, beta);
+  const soft = build(elementwiseOps.softplus, [scaled]);
+  const y = beta === 1 ? soft : div(soft, beta);
+  return threshold === Infinity ? y : where(greater(scaled, threshold), t, y);
 }
 
 /**

@@ -6,6 +6,7 @@ import { gatherOps } from './gather.js';
 import { guardOps } from './guard.js';
 import { matmulOps } from './matmul.js';
 import { movementOps } from './movement.js';
+import { normOps } from './norm.js';
 import { operandOps } from './operand.js';
 import { optimOps } from './optim.js';
 import { randomOps } from './random.js';
@@ -22,6 +23,7 @@ export const OPS = {
   ...movementOps,
   ...matmulOps,
   ...softmaxOps,
+  ...normOps,
   ...gatherOps,
   ...randomOps,
   ...guardOps,
@@ -66,6 +68,7 @@ export {
   reciprocal,
   round,
   rsqrt,
+  type SoftplusOptions,
   sign,
   sin,
   softplus,
@@ -96,9 +99,39 @@ export {
   stopGradient,
   transpose,
 } from './movement.js';
+export { batchNorm, layerNorm, type NormalizeOptions } from './norm.js';
 export { cast, type Operand, toTensor } from './operand.js';
-export { type AdamAttrs, type AdamParam, adamStep, type SgdAttrs, type SgdParam, sgdStep } from './optim.js';
-export { bernoulli, dropout, normal, uniform } from './random.js';
+export {
+  type AdagradAttrs,
+  type AdagradParam,
+  type AdamAttrs,
+  type AdamParam,
+  adagradStep,
+  adamStep,
+  clipScale,
+  type GradientAttrs,
+  type RmspropAttrs,
+  type RmspropParam,
+  rmspropStep,
+  type SgdAttrs,
+  type SgdParam,
+  sgdStep,
+} from './optim.js';
+export { bernoulli, dropout, hostNormals, hostUniforms, normal, uniform } from './random.js';
+export {
+  type AxisOptions,
+  celu,
+  generalizedRectifier,
+  glu,
+  hardSigmoid,
+  hardTanh,
+  maxout,
+  prelu,
+  relu6,
+  selu,
+  step,
+  swiglu,
+} from './rectifier.js';
 export {
   type ArgReduceOptions,
   all,

@@ -1,8 +1,9 @@
 import type { DType, FloatDType } from '../dtype.js';
-import { DTypeError, OptionError } from '../errors.js';
+import { DTypeError, OptionError, TraceError } from '../errors.js';
 import { f64Words, type Lowering, type OpDef } from '../graph/op.js';
 import { nextOpIndex, opDraw } from '../graph/rng.js';
 import { type Attrs, build, type Tensor } from '../graph/tensor.js';
+import { graphState } from '../graph/trace.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { type ArrayReference, defineOp } from './define.js';
 import { cast, type Operand, operandOf } from './operand.js';
@@ -57,7 +58,7 @@ export const randomOps = {
     reference: ([x], attrs, [out]) => {
       const p = attrs.p as number;
       const u = uniforms(x.data.length, drawOf(attrs, out.dtype));
-      return { data: x.data.map((v, i) => (u[i] >= p ? v / (1 - p) : 0)), shape: x.shape };
+      return { data: x.data.map((v, i) => (u[i] >= p ? v * (1 / (1 - p)) : 0)), shape: x.shape };
     },
     lower: ({ inputs: [x], attrs }) => ({
       opcode: 'DROPOUT',
@@ -81,9 +82,7 @@ function random(op: OpDef, shape: Shape, a: number, b: number, dtype: DType): Te
 /**
  * Uniform random numbers in [low, high).
  * @param shape sizes
- * @param options.low default 0
- * @param options.high default 1; above low
- * @param options.dtype float32 (default, 24 random bits) or float64 (53)
+ * @param options `low` default 0; `high` default 1, above low; `dtype` float32 (default, 24 random bits) or float64 (53)
  * @returns `shape`
  * @throws OptionError for illegal bounds, DTypeError for integers
  * @example seed(1); uniform([2, 3], { low: -1 });
@@ -102,9 +101,7 @@ export function uniform(
 /**
  * Normal (Gaussian) random numbers.
  * @param shape sizes
- * @param options.mean default 0
- * @param options.std standard deviation, >= 0, default 1
- * @param options.dtype float32 (default) or float64
+ * @param options `mean` default 0; `std` standard deviation, >= 0, default 1; `dtype` float32 (default) or float64
  * @returns `shape`
  * @throws OptionError for illegal parameters, DTypeError for integers
  * @example seed(1); normal([2, 3], { std: 0.02 });
@@ -123,8 +120,7 @@ export function normal(
 /**
  * 1 with probability p, else 0.
  * @param shape sizes
- * @param options.p probability of 1, 0 … 1; default 0.5
- * @param options.dtype any; default float32
+ * @param options `p` probability of 1, 0 … 1, default 0.5; `dtype` any, default float32
  * @returns `shape`
  * @throws OptionError when p is not a probability
  * @example seed(1); bernoulli([4], { p: 0.2, dtype: 'bool' });
@@ -136,7 +132,7 @@ export function bernoulli(shape: Shape, { p = 0.5, dtype = 'float32' }: { p?: nu
 
 /**
  * Sets elements to zero at random and scales the others so that the mean stays.
- * `x / (1 - p)` with probability 1 - p, else 0. The mask is never stored: backward draws it again.
+ * `x * (1 / (1 - p))` with probability 1 - p, else 0. The mask is never stored: backward draws it again.
  * @param x float, any shape
  * @param p probability of zero, 0 … 1
  * @returns the shape of `x`
@@ -152,4 +148,28 @@ export function dropout(x: Operand, p: number): Tensor {
 
 function checkProbability(op: string, p: number): void {
   if (!(p >= 0 && p <= 1)) throw new OptionError(`${op}: got p = ${p}, expected a probability in [0, 1]`);
+}
+
+/** Where numbers drawn on the host come from: the next index of the stream, as a random op would take it. */
+function hostDraw(what: string): Draw {
+  if (graphState.trace !== null) {
+    throw new TraceError(`${what}: draws on the host, which a compiled function cannot repeat; move it out of compile`);
+  }
+  const { key, counter } = opDraw(nextOpIndex());
+  return { key, index: counter, dtype: 'float64' };
+}
+
+/**
+ * `n` standard normal numbers drawn now on the host, for algorithms that need values rather than nodes (orthogonal and sparse
+ * initialisation). Takes one index of the stream of `seed()`.
+ * @throws TraceError inside `compile`
+ * @example seed(1); hostNormals(3); // Float64Array
+ */
+export function hostNormals(n: number): Float64Array {
+  return normals(n, hostDraw('hostNormals'));
+}
+
+/** `n` uniform numbers in [0, 1), 53 random bits each; otherwise as {@link hostNormals}. @throws TraceError inside `compile` */
+export function hostUniforms(n: number): Float64Array {
+  return uniforms(n, hostDraw('hostUniforms'));
 }

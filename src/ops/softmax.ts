@@ -31,6 +31,23 @@ function rowReference(value: (x: number, top: number, logSum: number) => number)
   };
 }
 
+/** `value` gets g, y and, of the row, the sums of g and of g y. */
+function gradReference(value: (g: number, y: number, total: number, dot: number) => number): ArrayReference {
+  return ([g, y]) => {
+    const cols = g.shape[g.shape.length - 1];
+    const data = new Float64Array(g.data.length);
+    for (let row = 0; row * cols < data.length; row++) {
+      let [total, dot] = [0, 0];
+      for (let i = row * cols; i < (row + 1) * cols; i++) {
+        total += g.data[i];
+        dot += g.data[i] * y.data[i];
+      }
+      for (let i = row * cols; i < (row + 1) * cols; i++) data[i] = value(g.data[i], y.data[i], total, dot);
+    }
+    return { data, shape: g.shape };
+  };
+}
+
 function inferRows(op: string): (inputs: readonly Tensor[]) => Aval {
   return ([x]) => {
     checkDType(op, x.dtype, 'float');
@@ -63,13 +80,38 @@ export const softmaxOps = {
   logSoftmax: defineOp('logSoftmax', {
     kind: 'coarse',
     infer: inferRows('logSoftmax'),
-    vjp: ({ g, out }) => [sub(g, mul(exp(out), sum(g, LAST)))],
+    vjp: ({ g, out }) => [logSoftmaxGrad(g, out)],
     reference: rowReference((x, top, logSum) => x - top - logSum),
     lower: ({ outs: [out] }) => ({ opcode: 'LOG_SOFTMAX', params: rowsAndCols(out.shape) }),
     decompose: ([x]) => {
       const s = shifted(x);
       return sub(s, log(sum(exp(s), LAST)));
     },
+  }),
+  /** g, y = softmax(x): y (g - sum_j g_j y_j). */
+  softmaxGrad: defineOp('softmaxGrad', {
+    kind: 'coarse',
+    infer: ([g]) => ({ shape: g.shape, dtype: g.dtype }),
+    // With cotangent u: that of g is the same form, the Jacobian being symmetric; that of y by the product rule.
+    vjp: ({ g: u, inputs: [g, y], needs }) => {
+      const dot = (a: Tensor, b: Tensor) => sum(mul(a, b), LAST);
+      return [needs[0] ? softmaxGrad(u, y) : null, needs[1] ? sub(mul(u, sub(g, dot(g, y))), mul(g, dot(u, y))) : null];
+    },
+    reference: gradReference((g, y, _, dot) => y * (g - dot)),
+    lower: ({ outs: [out] }) => ({ opcode: 'SOFTMAX_GRAD', params: rowsAndCols(out.shape) }),
+    decompose: ([g, y]) => mul(y, sub(g, sum(mul(g, y), LAST))),
+  }),
+  /** g, y = logSoftmax(x): g - e^y sum_j g_j. */
+  logSoftmaxGrad: defineOp('logSoftmaxGrad', {
+    kind: 'coarse',
+    infer: ([g]) => ({ shape: g.shape, dtype: g.dtype }),
+    vjp: ({ g: u, inputs: [g, y], needs }) => [
+      needs[0] ? sub(u, sum(mul(u, exp(y)), LAST)) : null,
+      needs[1] ? neg(mul(mul(u, exp(y)), sum(g, LAST))) : null,
+    ],
+    reference: gradReference((g, y, total) => g - Math.exp(y) * total),
+    lower: ({ outs: [out] }) => ({ opcode: 'LOG_SOFTMAX_GRAD', params: rowsAndCols(out.shape) }),
+    decompose: ([g, y]) => sub(g, mul(exp(y), sum(g, LAST))),
   }),
   /** [loss, softmax - one-hot]: the gradient costs nothing more in the same pass. */
   softmaxCrossEntropy: defineOp('softmaxCrossEntropy', {
@@ -111,9 +153,12 @@ export const softmaxOps = {
   }),
 };
 
-/** y (g - sum_j g_j y_j), y the softmax. */
 function softmaxGrad(g: Tensor, y: Tensor): Tensor {
-  return mul(y, sub(g, sum(mul(g, y), LAST)));
+  return build(softmaxOps.softmaxGrad, [g, y]);
+}
+
+function logSoftmaxGrad(g: Tensor, y: Tensor): Tensor {
+  return build(softmaxOps.logSoftmaxGrad, [g, y]);
 }
 
 export interface SoftmaxOptions {

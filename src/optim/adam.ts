@@ -15,7 +15,8 @@ export interface AdamOptions extends OptimizerOptions {
  * g ← g + λ·w; m ← β₁·m + (1 − β₁)·g; v ← β₂·v + (1 − β₂)·g²; w ← w − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε), t
  * counted from 1.
  *
- * @param options `lr` (default 1e-3), `betas`, `eps`, `weightDecay` λ added to the gradient (default 0), `maximize`, `groups`.
+ * @param options `lr` (default 1e-3), `betas`, `eps`, `weightDecay` λ added to the gradient (default 0) and
+ *   those of every optimizer ({@link OptimizerOptions}).
  * @throws OptionError for an option that is unknown or outside its range.
  * @example new optim.Adam({ lr: 1e-3 });
  * @see Kingma and Ba (2015), Adam: a method for stochastic optimization; PyTorch, torch.optim.Adam.
@@ -24,6 +25,7 @@ export class Adam extends Optimizer {
   readonly betas: readonly [number, number];
   readonly eps: number;
   protected readonly slotNames: readonly string[] = ['expAvg', 'expAvgSq'];
+  protected override readonly shapesGradients = true;
   /** AdamW: weight decay acts on the weights, not on the gradient. */
   protected readonly decoupled: boolean = false;
 
@@ -39,11 +41,17 @@ export class Adam extends Optimizer {
     this.eps = eps;
   }
 
-  protected rule(lr: Tensor, step: Tensor, weightDecay: number, params: readonly ParameterStep[]): StepResult {
+  protected rule(
+    lr: Tensor,
+    step: Tensor,
+    weightDecay: number,
+    params: readonly ParameterStep[],
+    scale: Tensor | null,
+  ): StepResult {
     const { betas, eps, decoupled, maximize } = this;
     const inputs = params.map(({ w, g, slots }) => ({ w, g, m: slots['expAvg'], v: slots['expAvgSq'] }));
-    const attrs = { beta1: betas[0], beta2: betas[1], eps, weightDecay, decoupled, maximize };
-    const result = adamStep(attrs, lr, step, inputs);
+    const attrs = { beta1: betas[0], beta2: betas[1], eps, weightDecay, decoupled, maximize, ...this.gradientAttrs };
+    const result = adamStep(attrs, lr, step, inputs, scale);
     return {
       step: result.step,
       params: result.params.map(({ w, m, v }) => ({ w, slots: { expAvg: m, expAvgSq: v } })),

@@ -1,3 +1,4 @@
+export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, type AdamOptions, AdamW } from './adam.js';
 export { type OptimizerName, optimizerByName } from './names.js';
 export {
@@ -8,4 +9,5 @@ export {
   type StepResult,
 } from './optimizer.js';
 export type { LearningRate } from './options.js';
+export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export { SGD, type SGDOptions } from './sgd.js';

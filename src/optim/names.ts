@@ -1,15 +1,19 @@
 import { didYouMean, OptionError } from '../core.js';
+import { Adagrad } from './adagrad.js';
 import { Adam, AdamW } from './adam.js';
 import type { Optimizer, OptimizerOptions } from './optimizer.js';
+import { RMSprop } from './rmsprop.js';
 import { SGD } from './sgd.js';
 
 /** Names of the optimizers that work without options. */
-export type OptimizerName = 'sgd' | 'adam' | 'adamw';
+export type OptimizerName = 'sgd' | 'adam' | 'adamw' | 'rmsprop' | 'adagrad';
 
 const OPTIMIZERS: Readonly<Record<OptimizerName, new (options: OptimizerOptions) => Optimizer>> = {
   sgd: SGD,
   adam: Adam,
   adamw: AdamW,
+  rmsprop: RMSprop,
+  adagrad: Adagrad,
 };
 
 /**

@@ -1,21 +1,27 @@
 import {
+  add,
+  cast,
+  clip,
+  clipScale,
   type Differentiable,
   type DType,
   flush,
   flushSync,
   full,
   GradError,
+  type GradientAttrs,
   type Gradients,
   guarded,
   hostScalar,
+  mul,
   OptionError,
   type Parameter,
   realize,
   State,
+  sign,
   stopGradient,
   Tensor,
   tensor,
-  zeros,
 } from '../core.js';
 import { didYouMean, ShapeError } from '../errors.js';
 import { checkOptions } from '../options.js';
@@ -38,6 +44,12 @@ export interface OptimizerOptions {
   readonly weightDecay?: number;
   /** Goes up the gradient instead of down (default false). */
   readonly maximize?: boolean;
+  /** L1 penalty, >= 0 (default 0): adds l1·sign(w) to the gradient, as weightDecay adds λ·w (L2). */
+  readonly l1?: number;
+  /** Greatest Euclidean norm, > 0, of all gradients of an update together; larger ones are scaled down before anything else. */
+  readonly clipNorm?: number;
+  /** Greatest absolute value, > 0, of any element of a gradient; applied after `clipNorm`. */
+  readonly clipValue?: number;
   readonly groups?: readonly ParameterGroup[];
 }
 
@@ -64,6 +76,33 @@ interface Slots {
   readonly cells: Readonly<Record<string, State>>;
 }
 
+/** A parameter with a gradient, and what belongs to it. */
+interface Member {
+  readonly path: string;
+  readonly cell: Parameter;
+  /** Cells of the slots, in the order of `slotNames`. */
+  readonly slots: readonly State[];
+}
+
+/** The members that share a step count: one native instruction. */
+interface Batch {
+  readonly step: State;
+  readonly weightDecay: number;
+  /** The group's learning rate for step k of a scan; `advance` counts the steps issued. */
+  readonly rate: (k: number) => number;
+  readonly advance: (n: number) => void;
+  readonly members: readonly Member[];
+}
+
+/** Who is updated together: the same at every update until the model, its frozen parameters or the state change. */
+interface Plan {
+  readonly cells: ReadonlyMap<string, Parameter>;
+  readonly layout: number;
+  /** Paths that have a gradient, in the order of `cells`. */
+  readonly paths: readonly string[];
+  readonly batches: readonly Batch[];
+}
+
 /** State of one parameter from a state dict; cells are made of it when the parameter is first updated. */
 interface SavedSlots {
   readonly step: number;
@@ -87,6 +126,9 @@ interface SavedSlots {
 export abstract class Optimizer {
   readonly weightDecay: number;
   readonly maximize: boolean;
+  readonly l1: number;
+  readonly clipNorm: number | null;
+  readonly clipValue: number | null;
   readonly groups: readonly ParameterGroup[];
   #lr: LearningRate;
   #model: Differentiable | null = null;
@@ -96,13 +138,20 @@ export abstract class Optimizer {
   #steps = 0;
   /** Counts replacements of the cells; a compiled step that holds the old ones is traced again. */
   #layout = 0;
+  readonly #readLayout = () => this.#layout;
+  #plan: Plan | null = null;
 
   /** @param known names of the options the optimizer takes beside {@link OptimizerOptions}. */
   constructor(options: OptimizerOptions = {}, known: readonly string[] = []) {
-    const { lr = 1e-3, weightDecay = 0, maximize = false, groups = [] } = options;
-    checkOptions(this.name, options, ['lr', 'weightDecay', 'maximize', 'groups', ...known]);
+    const { lr = 1e-3, weightDecay = 0, maximize = false, l1 = 0, clipNorm, clipValue, groups = [] } = options;
+    checkOptions(this.name, options, [...COMMON, ...known]);
     checkRate(this.name, 'lr', lr);
     checkRange(this.name, 'weightDecay', weightDecay, 0);
+    checkRange(this.name, 'l1', l1, 0);
+    for (const [what, limit] of Object.entries({ clipNorm, clipValue })) {
+      if (limit === undefined || (typeof limit === 'number' && limit > 0 && Number.isFinite(limit))) continue;
+      throw new OptionError(`${this.name}: ${what} is ${String(limit)}, expected a finite number > 0`);
+    }
     for (const [i, group] of groups.entries()) {
       const where = `${this.name}: groups[${i}]`;
       checkOptions(where, group, ['params', 'lr', 'weightDecay']);
@@ -113,6 +162,9 @@ export abstract class Optimizer {
     this.#lr = lr;
     this.weightDecay = weightDecay;
     this.maximize = maximize;
+    this.l1 = l1;
+    this.clipNorm = clipNorm ?? null;
+    this.clipValue = clipValue ?? null;
     this.groups = [...groups];
   }
 
@@ -120,10 +172,34 @@ export abstract class Optimizer {
   protected abstract readonly slotNames: readonly string[];
 
   /**
-   * The update rule: new values of parameters and slots.
-   * @param lr float64 scalar; @param step int32 scalar, updates these parameters had before; @param weightDecay the group's.
+   * Whether the rule applies `scale`, `clipValue` and `l1` itself, as the built-in ones do inside their instruction. When false,
+   * the gradients it gets have them.
    */
-  protected abstract rule(lr: Tensor, step: Tensor, weightDecay: number, params: readonly ParameterStep[]): StepResult;
+  protected readonly shapesGradients: boolean = false;
+
+  /** First value of the slots of this name (0 unless overridden). */
+  protected initialSlot(_name: string): number {
+    return 0;
+  }
+
+  /**
+   * The update rule: new values of parameters and slots.
+   * @param lr float64 scalar; @param step int32 scalar, updates these parameters had before; @param weightDecay the group's;
+   * @param scale float64 scalar that multiplies the gradients (`clipNorm`), null for none.
+   */
+  protected abstract rule(
+    lr: Tensor,
+    step: Tensor,
+    weightDecay: number,
+    params: readonly ParameterStep[],
+    scale: Tensor | null,
+  ): StepResult;
+
+  /** What the steps of the engine take for `clipValue` and `l1`. */
+  protected get gradientAttrs(): GradientAttrs {
+    const { l1, clipValue } = this;
+    return { ...(l1 === 0 ? {} : { l1 }), ...(clipValue === null ? {} : { clipValue }) };
+  }
 
   /** Name for messages. */
   get name(): string {
@@ -163,29 +239,32 @@ export abstract class Optimizer {
    */
   update(model: Differentiable, grads: Gradients): void {
     const cells = this.#bind(model).trainableCells();
-    this.#check(cells, grads);
-    guarded(() => this.#layout);
-    if ([...this.#slots.values()].some(({ step }) => step.version > 0 && step.dirty)) flushSync();
-    const batches = this.#batches(cells, grads);
-    const results = batches.map(({ group, step, members }, i) => {
-      // One count for all groups: the last instruction advances it, after every schedule was read.
-      const advance = (n: number) => {
-        if (i === batches.length - 1) this.#steps += n;
-      };
-      const lr = hostScalar((k) => this.#rate(group, this.#steps + k), advance);
-      const params = members.map(({ cell, g, slots }) => ({
-        w: cell.read(),
-        g,
-        slots: mapValues(slots.cells, (c) => c.read()),
-      }));
-      return this.rule(lr, step.read(), this.groups[group]?.weightDecay ?? this.weightDecay, params);
+    guarded(this.#readLayout);
+    const { batches } = this.#planOf(cells, grads);
+    for (const { step } of this.#slots.values()) {
+      if (step.version === 0 || !step.dirty) continue;
+      flushSync();
+      break;
+    }
+    const { slotNames } = this;
+    const scale = this.clipNorm === null ? null : this.#clipScale(batches, grads, this.clipNorm);
+    const results = batches.map((batch) => {
+      const lr = hostScalar(batch.rate, batch.advance);
+      const params = batch.members.map(({ path, cell, slots }): ParameterStep => {
+        const values: Record<string, Tensor> = {};
+        for (let s = 0; s < slots.length; s++) values[slotNames[s]] = slots[s].read();
+        const g = this.shapesGradients ? grads[path] : this.#shaped(grads[path], cell.read(), scale);
+        return { w: cell.read(), g, slots: values };
+      });
+      return this.rule(lr, batch.step.read(), batch.weightDecay, params, scale);
     });
-    for (const [i, { step, members }] of batches.entries()) {
+    for (let i = 0; i < batches.length; i++) {
+      const { step, members } = batches[i];
       step.assign(results[i].step);
-      for (const [j, { cell, slots }] of members.entries()) {
+      for (let j = 0; j < members.length; j++) {
         const { w, slots: next } = results[i].params[j];
-        cell.assign(w);
-        for (const [name, c] of Object.entries(slots.cells)) c.assign(next[name]);
+        members[j].cell.assign(w);
+        for (let s = 0; s < slotNames.length; s++) members[j].slots[s].assign(next[slotNames[s]]);
       }
     }
   }
@@ -254,10 +333,66 @@ export abstract class Optimizer {
     this.#layout++;
   }
 
+  /** The gradient with what the options do to it; the sign of `maximize`, which is the rule's, leaves the penalty alone. */
+  #shaped(g: Tensor, w: Tensor, scale: Tensor | null): Tensor {
+    const { clipValue, l1, maximize } = this;
+    const scaled = scale === null ? g : mul(g, cast(scale, g.dtype));
+    const clipped = clipValue === null ? scaled : clip(scaled, -clipValue, clipValue);
+    return l1 === 0 ? clipped : add(clipped, mul(maximize ? -l1 : l1, sign(w)));
+  }
+
   #bind(model: Differentiable): Differentiable {
     this.#model ??= model;
     if (this.#model === model) return model;
     throw new OptionError(`${this.name}.update: got another model than the first time; make a new ${this.name} for it`);
+  }
+
+  #clipScale(batches: readonly Batch[], grads: Gradients, norm: number): Tensor | null {
+    const used = batches.flatMap(({ members }) => members.map(({ path }) => grads[path]));
+    return used.length === 0 ? null : clipScale(used, norm);
+  }
+
+  /** The plan for these gradients; made anew when the parameters or the paths are not those of the last one. */
+  #planOf(cells: ReadonlyMap<string, Parameter>, grads: Gradients): Plan {
+    if (this.#plan !== null && this.#fits(this.#plan, cells, grads)) return this.#plan;
+    this.#check(cells, grads);
+    const joined = new Map<string, State>();
+    const found = new Map<State, { group: number; step: State; members: Member[] }>();
+    const paths: string[] = [];
+    for (const [path, cell] of cells) {
+      if (!Object.hasOwn(grads, path)) continue;
+      paths.push(path);
+      const slots = this.#slotsOf(path, cell, joined);
+      const batch = found.get(slots.step) ?? { group: slots.group, step: slots.step, members: [] };
+      found.set(slots.step, batch);
+      batch.members.push({ path, cell, slots: this.slotNames.map((name) => slots.cells[name]) });
+    }
+    const batches = [...found.values()].map(({ group, step, members }, i): Batch => {
+      const weightDecay = this.groups[group]?.weightDecay ?? this.weightDecay;
+      const rate = (k: number) => this.#rate(group, this.#steps + k);
+      // One count for all groups: the last instruction advances it, after every schedule was read.
+      const advance = (n: number) => {
+        if (i === found.size - 1) this.#steps += n;
+      };
+      return { step, weightDecay, rate, advance, members };
+    });
+    this.#plan = { cells, layout: this.#layout, paths, batches };
+    return this.#plan;
+  }
+
+  /** Whether `plan` is for these parameters and gradients, each of its parameter's shape; allocates nothing. */
+  #fits(plan: Plan, cells: ReadonlyMap<string, Parameter>, grads: Gradients): boolean {
+    if (plan.cells !== cells || plan.layout !== this.#layout) return false;
+    let i = 0;
+    for (const path in grads) if (plan.paths[i++] !== path) return false;
+    if (i !== plan.paths.length) return false;
+    for (const { members } of plan.batches) {
+      for (const { path, cell } of members) {
+        const g = grads[path];
+        if (!sameShape(g.shape, cell.shape) || g.dtype !== cell.dtype) return false;
+      }
+    }
+    return true;
   }
 
   #check(cells: ReadonlyMap<string, Parameter>, grads: Gradients): void {
@@ -277,24 +412,6 @@ export abstract class Optimizer {
     }
   }
 
-  /** Parameters that have a gradient, by the cell of their step count; slots are made for those that never had one. */
-  #batches(cells: ReadonlyMap<string, Parameter>, grads: Gradients) {
-    const joined = new Map<string, State>();
-    const batches = new Map<
-      State,
-      { group: number; step: State; members: { cell: Parameter; g: Tensor; slots: Slots }[] }
-    >();
-    for (const [path, cell] of cells) {
-      if (!Object.hasOwn(grads, path)) continue;
-      const slots = this.#slotsOf(path, cell, joined);
-      const { group, step } = slots;
-      const batch = batches.get(step) ?? { group, step, members: [] };
-      batches.set(step, batch);
-      batch.members.push({ cell, g: grads[path], slots });
-    }
-    return [...batches.values()];
-  }
-
   #slotsOf(path: string, cell: Parameter, joined: Map<string, State>): Slots {
     const old = this.#slots.get(path);
     if (old?.owner === cell) return old;
@@ -311,7 +428,8 @@ export abstract class Optimizer {
     const key = `${group} ${dtype} ${saved.step}`;
     const step = joined.get(key) ?? new State(full([], saved.step, { dtype: 'int32' }), `${path}.step`);
     joined.set(key, step);
-    const slot = (name: string) => new State(saved.values[name] ?? zeros(shape, { dtype }), `${path}.${name}`);
+    const slot = (name: string) =>
+      new State(saved.values[name] ?? full(shape, this.initialSlot(name), { dtype }), `${path}.${name}`);
     const fresh = { owner: cell, group, step, cells: Object.fromEntries(this.slotNames.map((s) => [s, slot(s)])) };
     this.#slots.set(path, fresh);
     this.#saved.delete(path);
@@ -328,14 +446,12 @@ export abstract class Optimizer {
   }
 }
 
+const COMMON = ['lr', 'weightDecay', 'maximize', 'l1', 'clipNorm', 'clipValue', 'groups'];
+
 function checkRate(where: string, what: string, lr: LearningRate): void {
   if (typeof lr !== 'function') checkRange(where, what, lr, 0);
 }
 
 function show(x: { dtype: DType; shape: readonly number[] }): string {
   return `${x.dtype} [${x.shape.join(', ')}]`;
-}
-
-function mapValues<A, B>(record: Readonly<Record<string, A>>, fn: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([k, v]) => [k, fn(v)]));
 }

@@ -16,8 +16,8 @@ export interface SGDOptions extends OptimizerOptions {
  *
  * g ← g + λ·w; v ← μ·v + (1 − τ)·g (v = g at the first update); d = g + μ·v with Nesterov, else v; w ← w − lr·d.
  *
- * @param options `lr` (default 1e-3), `momentum` μ, `dampening` τ, `nesterov`, `weightDecay` λ (default 0), `maximize`,
- *   `groups`.
+ * @param options `lr` (default 1e-3), `momentum` μ, `dampening` τ, `nesterov`, `weightDecay` λ (default 0) and those
+ *   of every optimizer ({@link OptimizerOptions}).
  * @throws OptionError for an option that is unknown or outside its range.
  * @example new optim.SGD({ lr: 0.1, momentum: 0.9, nesterov: true });
  * @see Sutskever et al. (2013), On the importance of initialization and momentum in deep learning; PyTorch, torch.optim.SGD.
@@ -27,6 +27,7 @@ export class SGD extends Optimizer {
   readonly dampening: number;
   readonly nesterov: boolean;
   protected readonly slotNames: readonly string[];
+  protected override readonly shapesGradients = true;
 
   constructor(options: SGDOptions = {}) {
     super(options, ['momentum', 'dampening', 'nesterov']);
@@ -44,10 +45,17 @@ export class SGD extends Optimizer {
     this.slotNames = momentum === 0 ? [] : ['momentumBuffer'];
   }
 
-  protected rule(lr: Tensor, step: Tensor, weightDecay: number, params: readonly ParameterStep[]): StepResult {
+  protected rule(
+    lr: Tensor,
+    step: Tensor,
+    weightDecay: number,
+    params: readonly ParameterStep[],
+    scale: Tensor | null,
+  ): StepResult {
     const { momentum, dampening, nesterov, maximize } = this;
     const inputs = params.map(({ w, g, slots }) => (momentum === 0 ? { w, g } : { w, g, v: slots['momentumBuffer'] }));
-    const result = sgdStep({ momentum, dampening, nesterov, maximize, weightDecay }, lr, step, inputs);
+    const attrs = { momentum, dampening, nesterov, maximize, weightDecay, ...this.gradientAttrs };
+    const result = sgdStep(attrs, lr, step, inputs, scale);
     const outputs = result.params.map(({ w, v }) => ({ w, slots: v === undefined ? {} : { momentumBuffer: v } }));
     return { step: result.step, params: outputs };
   }

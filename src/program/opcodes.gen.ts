@@ -36,6 +36,15 @@ export const Opcode = {
   CHECK_FINITE: 13,
   SGD: 14,
   ADAM: 15,
+  LAYER_NORM: 16,
+  LAYER_NORM_GRAD: 17,
+  BATCH_NORM: 18,
+  BATCH_NORM_GRAD: 19,
+  SOFTMAX_GRAD: 20,
+  LOG_SOFTMAX_GRAD: 21,
+  SUM_SQUARES: 22,
+  RMSPROP: 23,
+  ADAGRAD: 24,
 } as const;
 export type OpcodeName = keyof typeof Opcode;
 

@@ -68,6 +68,10 @@ class Reader {
     this.at = at + 3;
   }
 
+  get more(): boolean {
+    return this.at < this.end;
+  }
+
   word(): number {
     return this.words[this.at++];
   }
@@ -144,6 +148,38 @@ function body(r: Reader): string {
       const flags = `${decoupled ? ' decoupled' : ''}${maximize ? ' maximize' : ''}`;
       return `${head}${flags} betas ${beta1} ${beta2} eps ${eps} decay ${decay} ${step(r, 'wgmv')}`;
     }
+    case 'LAYER_NORM':
+    case 'BATCH_NORM': {
+      const [shape, eps] = [r.list(2), r.f64()];
+      const [x, weight, bias] = operands(r, 3);
+      return `${head}[${shape}] eps ${eps} ${x} weight ${weight} bias ${bias} -> ${operands(r, 3).join(' ')}`;
+    }
+    case 'LAYER_NORM_GRAD':
+    case 'BATCH_NORM_GRAD': {
+      const shape = r.list(2);
+      const eps = r.opcode === 'BATCH_NORM_GRAD' ? ` eps ${r.f64()}` : '';
+      const inputs = operands(r, 4).join(' ');
+      return `${head}[${shape}]${eps} ${inputs} weight ${r.operand()} -> ${operands(r, 3).join(' ')}`;
+    }
+    case 'SOFTMAX_GRAD':
+    case 'LOG_SOFTMAX_GRAD':
+      return `${head}[${r.list(2)}] ${r.operand()} ${r.operand()} -> ${r.operand()}`;
+    case 'SUM_SQUARES': {
+      const parts = Array.from({ length: r.word() }, () => `[${r.word()}] ${r.operand()}`);
+      return `${head} ${parts.join(', ')} -> ${r.operand()}`;
+    }
+    case 'RMSPROP': {
+      const maximize = r.word();
+      const [alpha, eps, momentum, decay] = [r.f64(), r.f64(), r.f64(), r.f64()];
+      const options = `alpha ${alpha} eps ${eps} momentum ${momentum} decay ${decay}`;
+      return `${head}${maximize ? ' maximize' : ''} ${options} ${step(r, ['w', 'g', 'v', 'avg', 'buf'])}`;
+    }
+    case 'ADAGRAD': {
+      const maximize = r.word();
+      const [lrDecay, eps, decay] = [r.f64(), r.f64(), r.f64()];
+      const options = `lrDecay ${lrDecay} eps ${eps} decay ${decay}`;
+      return `${head}${maximize ? ' maximize' : ''} ${options} ${step(r, 'wgv')}`;
+    }
     default:
       return `${head} ?`;
   }
@@ -195,11 +231,16 @@ function gemm(r: Reader): string {
   return colsum === '-' ? text : `${text} colsum ${colsum}`;
 }
 
-function step(r: Reader, names: string): string {
+function operands(r: Reader, count: number): string[] {
+  return Array.from({ length: count }, () => r.operand());
+}
+
+function step(r: Reader, names: string | readonly string[]): string {
   const [rate, counter] = [r.operand(), r.operand()];
   const params = Array.from({ length: r.word() }, () => {
     const n = r.word();
     return `[${n}] ${Array.from(names, (name) => `${name} ${r.operand()}`).join(' ')}`;
   });
-  return `lr ${rate} step ${counter} ${params.join(', ')}`;
+  const text = `lr ${rate} step ${counter} ${params.join(', ')}`;
+  return r.more ? `${text} scale ${r.operand()} clip ${r.f64()} l1 ${r.f64()}` : text;
 }

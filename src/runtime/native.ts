@@ -1,8 +1,6 @@
-// The only place that loads the native addon.
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { DeviceError } from '../errors.js';
+// What the native addon offers; loader.ts finds it.
+import type { HostArray } from '../dtype.js';
+import { loadAddon } from './loader.js';
 
 /** What stopped a run; nothing was written to in/out slots by the step it names. */
 export interface RunFailure {
@@ -30,6 +28,14 @@ export interface NativeProgram {
   readonly __nativeProgram: never;
 }
 
+/** A program and what most of its slots are bound to; opaque. */
+export interface NativeFrame {
+  readonly __nativeFrame: never;
+}
+
+/** What a slot is bound to: a buffer, or a part of one. */
+export type Memory = ArrayBuffer | Uint8Array;
+
 export interface NativeInfo {
   readonly version: string;
   /** Instruction set in use. */
@@ -53,14 +59,26 @@ export interface NativeAddon {
    * Runs on this thread once the queue is empty. One buffer a slot, each with 63 spare bytes: the program uses it from its
    * first 64-byte boundary on (`alignOffset`).
    */
-  run(program: NativeProgram, buffers: readonly ArrayBuffer[], steps: number): RunFailure | undefined;
+  run(program: NativeProgram, buffers: readonly Memory[], steps: number): RunFailure | undefined;
+  /**
+   * A program with its slots bound and checked once; undefined leaves a slot open. The frame keeps the buffers alive; they
+   * must not be detached.
+   */
+  frame(program: NativeProgram, buffers: readonly (Memory | undefined)[]): NativeFrame;
+  /** Runs one step of a frame on this thread, once the queue is empty, with these buffers in the open slots, in order. */
+  runFrame(frame: NativeFrame, open: readonly Memory[]): RunFailure | undefined;
+  /**
+   * Runs once on this thread, on the caller's own typed arrays: one a slot, of its element type, at least as long; written
+   * ones share no memory with others. For `neurite/kernels`.
+   */
+  runViews(program: NativeProgram, views: readonly HostArray[]): RunFailure | undefined;
   /**
    * Queues a run; ids ascend from 1. The caller keeps the buffers alive and unmoved until the run is reported. A run whose
    * dependency failed is skipped and reported with code 'dependency'.
    */
   enqueue(
     program: NativeProgram,
-    buffers: readonly ArrayBuffer[],
+    buffers: readonly Memory[],
     steps: number,
     id: number,
     dependsOn: readonly number[],
@@ -78,48 +96,5 @@ export interface NativeAddon {
   trimArena(): void;
 }
 
-function libc(): string {
-  if (process.platform !== 'linux') return '';
-  try {
-    return readFileSync('/usr/bin/ldd', 'latin1').includes('musl') ? '.musl' : '.glibc';
-  } catch {
-    return '.glibc';
-  }
-}
-
-function candidates(): string[] {
-  const explicit = process.env['NEURITE_BINARY'];
-  if (explicit !== undefined && explicit !== '') return [explicit];
-  // This file is src/runtime or dist/runtime: the package is two folders up either way.
-  const root = new URL('../../', import.meta.url);
-  return [`prebuilds/${process.platform}-${process.arch}/neurite${libc()}.node`, 'build/Release/neurite.node'].map(
-    (path) => fileURLToPath(new URL(path, root)),
-  );
-}
-
-function load(): NativeAddon {
-  const require = createRequire(import.meta.url);
-  const tried: string[] = [];
-  for (const path of candidates()) {
-    if (!existsSync(path)) {
-      tried.push(`${path}: not there`);
-      continue;
-    }
-    try {
-      return require(path) as NativeAddon;
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      // The addon itself refused, for example NEURITE_ISA: another copy would too.
-      if (code?.startsWith('ERR_NEURITE')) throw new DeviceError(message, { cause: error });
-      tried.push(`${path}: ${message}`);
-    }
-  }
-  throw new DeviceError(
-    `No native addon for ${process.platform}-${process.arch}, Node ${process.version}. Tried:\n  ${tried.join('\n  ')}\n` +
-      'In a checkout run `npm run build` (it needs a C++20 compiler and CMake, or Python 3 and make); ' +
-      'or set NEURITE_BINARY to the path of a built neurite.node.',
-  );
-}
-
 /** The native addon, loaded when this module is first imported. */
-export const native: NativeAddon = load();
+export const native = loadAddon() as NativeAddon;

@@ -1,7 +1,7 @@
 import { type DType, type HostArray, hostView, itemSize } from '../dtype.js';
 import type { Storage } from '../graph/tensor.js';
 import { type Shape, sizeOf } from '../shape.js';
-import { native } from './native.js';
+import { type Memory, native } from './native.js';
 
 /** A run whose result is not known yet; `engine/queue` implements it. */
 export interface PendingRun {
@@ -10,12 +10,29 @@ export interface PendingRun {
 
 const ALIGNMENT = 64;
 
+/** Values of up to 64 bytes (losses, counters) share buffers: making one costs more than a small network's whole step. */
+const SLAB_VALUES = 16;
+let slab = new ArrayBuffer(0);
+let slabNext = 0;
+let slabEnd = 0;
+
+function fromSlab(byteLength: number): Uint8Array {
+  if (slabNext === slabEnd) {
+    slab = new ArrayBuffer((SLAB_VALUES + 1) * ALIGNMENT - 1);
+    slabNext = native.alignOffset(slab);
+    slabEnd = slabNext + SLAB_VALUES * ALIGNMENT;
+  }
+  const memory = new Uint8Array(slab, slabNext, byteLength);
+  slabNext += ALIGNMENT;
+  return memory;
+}
+
 /**
  * Memory of one value: a private ArrayBuffer that V8 counts and frees, 64 bytes longer than needed so that native code can
- * align it. Nobody outside the engine ever sees the buffer.
+ * align it, or an aligned part of one. Nobody outside the engine ever sees it.
  */
 export class HostStorage implements Storage {
-  readonly buffer: ArrayBuffer;
+  readonly memory: Memory;
   readonly byteLength: number;
   /** The queued run that will write it, null when its content is settled. */
   run: PendingRun | null = null;
@@ -23,13 +40,16 @@ export class HostStorage implements Storage {
   error: Error | null = null;
 
   constructor(byteLength: number) {
-    this.buffer = new ArrayBuffer(byteLength + ALIGNMENT - 1);
+    this.memory = byteLength <= ALIGNMENT ? fromSlab(byteLength) : new ArrayBuffer(byteLength + ALIGNMENT - 1);
     this.byteLength = byteLength;
   }
 
   /** The content as a typed array over the memory itself. Call only when no run is in flight on it. */
   view(dtype: DType): HostArray {
-    return hostView(dtype, this.buffer, native.alignOffset(this.buffer), this.byteLength / itemSize(dtype));
+    const { memory } = this;
+    const length = this.byteLength / itemSize(dtype);
+    if (memory instanceof Uint8Array) return hostView(dtype, memory.buffer as ArrayBuffer, memory.byteOffset, length);
+    return hostView(dtype, memory, native.alignOffset(memory), length);
   }
 }
 
@@ -66,12 +86,13 @@ export function allocate(shape: Shape, dtype: DType, steps = 1): HostStorage {
 }
 
 /** Throws unless the arena may grow to the `bytes` a program needs for its intermediate values. */
-export function checkArena(bytes: number, shapes: () => Iterable<Shape>): void {
+export function checkArena(bytes: number, values: readonly { readonly shape: Shape }[]): void {
+  if (live + bytes <= limit) return;
   const growth = bytes - native.arenaBytes();
-  if (growth <= 0 || live + bytes <= limit) return;
+  if (growth <= 0) return;
   const inUse = bytesInUse();
   if (inUse + growth <= limit) return;
-  const largest = [...shapes()].reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a));
+  const largest = values.map((v) => v.shape).reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a));
   throw new RangeError(
     `memory limit: intermediate values, the largest [${largest}], need ${bytes} bytes, ${inUse} of ${limit} are in use; ` +
       'use a smaller batch or raise configure({ memoryLimit })',

@@ -204,7 +204,7 @@ class Trainer {
         epoch,
         step: chunk.firstStep + chunk.steps,
         stepsPerEpoch,
-        figures: figures.read(),
+        figures: figures.read(true),
         samplesPerSecond,
         secondsLeft: (train.length * (epochs - epoch + 1) - figures.samples) / samplesPerSecond,
       });

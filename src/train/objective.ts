@@ -1,7 +1,7 @@
 import { DataError, isFloat, OptionError, ShapeError, type Tensor, tensor } from '../core.js';
 import { type DataInput, TensorDataset } from '../data/index.js';
 import { type Loss, type LossName, lossByName } from '../losses/index.js';
-import { type Metric, type MetricName, metricByName, RunningMetric } from '../metrics/index.js';
+import { type AnyMetric, type MetricName, metricByName, RunningMetric } from '../metrics/index.js';
 import { Module } from '../nn/index.js';
 import type { Chunk } from './chunks.js';
 
@@ -13,12 +13,15 @@ export interface ObjectiveOptions {
   /** Name, or a function of outputs and targets that returns a scalar. */
   readonly loss: LossName | Loss;
   /** Names or metrics; default none. */
-  readonly metrics?: readonly (MetricName | Metric)[];
+  readonly metrics?: readonly (MetricName | AnyMetric)[];
 }
+
+/** Losses whose targets are class numbers. */
+const LABELLED: readonly LossName[] = ['crossEntropy', 'sparseCategoricalCrossEntropy', 'nll'];
 
 /** What a step computes beside the outputs: the loss, and the sums of the metrics. */
 export class Objective {
-  readonly metrics: readonly Metric[];
+  readonly metrics: readonly AnyMetric[];
   private readonly where: string;
   private readonly loss: Loss;
   private readonly labels: boolean;
@@ -31,7 +34,7 @@ export class Objective {
       );
     }
     this.loss = typeof options.loss === 'string' ? lossByName(options.loss) : options.loss;
-    this.labels = options.loss === 'crossEntropy';
+    this.labels = typeof options.loss === 'string' && LABELLED.includes(options.loss);
     this.metrics = (options.metrics ?? []).map((m) => (typeof m === 'string' ? metricByName(m) : m));
     const names = new Set(['epoch', 'loss', 'seconds', 'samplesPerSecond']);
     for (const { name } of this.metrics) {
@@ -71,24 +74,30 @@ export class Figures {
   private lossSum = 0;
   private readonly metrics: readonly RunningMetric[];
 
-  constructor(metrics: readonly Metric[]) {
+  constructor(metrics: readonly AnyMetric[]) {
     this.metrics = metrics.map((metric) => new RunningMetric(metric));
   }
 
-  /** Results of steps that return the mean loss of their batch and the metrics' sums, in this order. */
+  /** Results of steps that return the mean loss of their batch and what each metric needs of it, in this order. */
   add({ values, steps, batch }: Chunk): void {
     for (let s = 0; s < steps; s++) {
       this.lossSum += values[0][s] * batch;
       this.metrics.forEach((metric, i) => {
-        metric.add(values[i + 1][s], batch);
+        const all = values[i + 1];
+        const each = all.length / steps;
+        metric.add(all.subarray(s * each, (s + 1) * each), batch);
       });
     }
     this.samples += steps * batch;
   }
 
-  read(): Record<string, number> & { loss: number } {
+  /** @param cheap leaves out figures that take long to compute. */
+  read(cheap = false): Record<string, number> & { loss: number } {
     const figures: Record<string, number> & { loss: number } = { loss: this.lossSum / this.samples };
-    for (const running of this.metrics) figures[running.metric.name] = running.value;
+    for (const running of this.metrics) {
+      const { metric } = running;
+      if (!(cheap && 'costly' in metric && metric.costly)) figures[metric.name] = running.value;
+    }
     return figures;
   }
 }

@@ -1,134 +1,21 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { Activation, Micro, NONE, Reduction } from '../../src/program/opcodes.gen.js';
-import * as w from '../runtime/words.js';
-
-const { f32Slot, f64Slot, fused, gemm, i32Slot, INOUT, instruction, READ, slot, WRITE } = w;
-
-/** One valid program for every instruction. */
-const programs: Int32Array[] = [
-  w.words(
-    [f32Slot(24, READ), f32Slot(4, READ), f32Slot(24, WRITE)],
-    [
-      fused(
-        'float32',
-        [2, 3, 4],
-        [
-          { operand: slot(0), strides: [4, 8, 1] },
-          { operand: slot(1), strides: [0, 0, 1] },
-          { operand: slot(1), offset: 3, strides: [0, 0, -1] },
-        ],
-        [0.5, 3],
-        [
-          [Micro.ADD, 0, 1],
-          [Micro.EXP, 5],
-          [Micro.WHERE, 6, 2, 3],
-          [Micro.MUL, 7, 4],
-        ],
-        [
-          { operand: slot(2), register: 8 },
-          { operand: 0, dtype: 'int32', register: 6 },
-        ],
-      ),
-      fused('int32', [24], [{ operand: 0, strides: [1] }], [], [[Micro.NEG, 0]], [{ operand: 0, register: 1 }]),
-    ],
-    8,
-  ),
-  w.words(
-    [f32Slot(24, READ), f32Slot(24, WRITE), f32Slot(60, INOUT)],
-    [
-      instruction('COPY', 'float32', 3, 2, 3, 4, slot(0), 0, 1, 8, 2, slot(1)),
-      instruction('PLACE', 'float32', 2, 4, 6, slot(1), slot(2), 60, 12, 10, 1),
-    ],
-  ),
-  w.words(
-    [f32Slot(600, READ), f32Slot(5, WRITE), i32Slot(20, WRITE)],
-    [
-      instruction('REDUCE', 'float32', Reduction.SUM, 1, 120, 5, slot(0), slot(1)),
-      instruction('REDUCE', 'float32', Reduction.ARGMAX, 20, 30, 1, slot(0), slot(2)),
-    ],
-  ),
-  w.words(
-    [f32Slot(70, READ), f32Slot(70, READ), f32Slot(7, READ), f32Slot(49, WRITE), f32Slot(7, WRITE)],
-    [
-      gemm('float32', {
-        transB: true,
-        activation: Activation.SIGMOID,
-        m: 7,
-        n: 7,
-        k: 10,
-        a: slot(0),
-        b: slot(1),
-        bias: slot(2),
-        out: slot(3),
-        colsum: slot(4),
-      }),
-      gemm('float32', {
-        batch: 2,
-        m: 3,
-        n: 2,
-        k: 4,
-        strideA: 12,
-        strideB: 8,
-        activationGrad: Activation.TANH,
-        a: slot(0),
-        b: slot(1),
-        out: 0,
-        aux: slot(1),
-      }),
-    ],
-    2,
-  ),
-  w.words(
-    [f32Slot(20, READ), f32Slot(20, WRITE), i32Slot(4, READ), f32Slot(4, WRITE)],
-    [
-      instruction('SOFTMAX', 'float32', 4, 5, slot(0), slot(1)),
-      instruction('LOG_SOFTMAX', 'float32', 4, 5, slot(1), 0),
-      instruction('SOFTMAX_CE', 'float32', 4, 5, slot(0), slot(2), slot(3), 2),
-    ],
-    4,
-  ),
-  w.words(
-    [f32Slot(20, READ), i32Slot(6, READ), f32Slot(30, WRITE), f32Slot(20, WRITE)],
-    [
-      instruction('GATHER', 'float32', 4, 5, 6, slot(0), slot(1), slot(2)),
-      instruction('SCATTER_ADD', 'float32', 4, 5, 6, slot(2), slot(1), slot(3)),
-    ],
-  ),
-  w.words(
-    [i32Slot(4, READ), f32Slot(33, WRITE), f32Slot(33, INOUT), f64Slot(5, WRITE)],
-    [
-      instruction('RANDOM', 'float32', 1, 33, ...w.f64(0), ...w.f64(1), 3, slot(0), slot(1)),
-      instruction('RANDOM', 'float64', 0, 5, ...w.f64(0), ...w.f64(1), 3, slot(0), slot(3)),
-      instruction('DROPOUT', 'float32', 33, ...w.f64(0.25), 4, slot(0), slot(1), 0),
-      instruction('CHECK_FINITE', 'float32', 33, slot(2), slot(2)),
-    ],
-    3,
-  ),
-  w.words(
-    [f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(9, INOUT), f32Slot(9, READ), f32Slot(9, INOUT), f32Slot(9, INOUT)],
-    [
-      instruction(
-        'SGD',
-        'float32',
-        ...[0, 0, ...w.f64(0), ...w.f64(0), ...w.f64(0.01)],
-        ...[slot(0), slot(1), 2, 9, slot(2), slot(3), slot(4), 9, slot(5), slot(3), NONE],
-      ),
-      instruction(
-        'ADAM',
-        'float32',
-        ...[1, 0, ...[0.9, 0.999, 1e-8, 0.01].flatMap((x) => [...w.f64(x)])],
-        ...[slot(0), slot(1), 1, 9, slot(2), slot(3), slot(4), slot(5)],
-      ),
-    ],
-  ),
-];
+import { Opcode } from '../../src/program/opcodes.gen.js';
+import { native } from '../../src/runtime/native.js';
+import { limit, report, runs, seed } from './effort.js';
+import { programs, seedLines } from './seeds.js';
 
 interface Counts {
   readonly refused: number;
   readonly ran: number;
   readonly stopped: number;
+}
+
+function opcodesOf(words: Int32Array): number[] {
+  const opcodes: number[] = [];
+  for (let at = 6 + 3 * words[2]; at < words.length; at += words[at + 1]) opcodes.push(words[at]);
+  return opcodes;
 }
 
 function mutateInChild(count: number, seed: number): Promise<Counts> {
@@ -154,10 +41,28 @@ function mutateInChild(count: number, seed: number): Promise<Counts> {
   });
 }
 
-it('mutated programs are refused or run, and never reach outside their slots', async () => {
-  const count = 5000;
-  const counts = await mutateInChild(count, 20_240_601);
-  // Both sides of the fence must be met, or the test tests nothing.
-  expect(counts.refused).toBeGreaterThan(count / 10);
-  expect(counts.ran + counts.stopped).toBeGreaterThan(count / 10);
-}, 120_000);
+it(
+  'mutated programs are refused or run, and never reach outside their slots',
+  async () => {
+    const count = runs(5000);
+    const counts = await mutateInChild(count, seed);
+    report('programs through the addon', { mutants: count, ...counts });
+    // Both sides of the fence must be met, or the test tests nothing.
+    expect(counts.refused).toBeGreaterThan(count / 10);
+    expect(counts.ran + counts.stopped).toBeGreaterThan(count / 20);
+  },
+  limit(120),
+);
+
+it('every seed loads', () => {
+  for (const program of programs) expect(() => native.load(program)).not.toThrow();
+});
+
+it('the seeds have every instruction: a new one needs a valid program in seeds.ts', () => {
+  const met = new Set(programs.flatMap(opcodesOf));
+  expect(Object.keys(Opcode).filter((name) => !met.has(Opcode[name as keyof typeof Opcode]))).toEqual([]);
+});
+
+it('the seeds of the native fuzzer are these programs', async () => {
+  await expect(seedLines()).toMatchFileSnapshot('seeds.txt');
+});

@@ -285,6 +285,106 @@ def make_mlp():
     })
 
 
+# ---------------------------------------------------------------- normalisation layers
+
+
+def make_norms():
+    layer, batch = [], []
+    for shape, normalized, affine, bias, eps in [
+        ((4, 6), [6], True, True, 1e-5), ((2, 3, 17), [17], True, False, 1e-5), ((3, 2, 5), [2, 5], True, True, 1e-3),
+        ((66, 9), [9], True, True, 1e-5), ((3, 33), [33], False, False, 1e-5),
+    ]:
+        x = 2 * torch.randn(shape) + 1
+        params = [torch.rand(normalized) + 0.5] + ([torch.randn(normalized)] if bias else []) if affine else []
+        options = {"normalizedShape": normalized, "eps": eps, "affine": affine, "bias": bias}
+        fn = lambda x, w=None, b=None: F.layer_norm(x, normalized, w, b, eps)
+        layer.append(case(f"LayerNorm {list(shape)} {json.dumps(options)}", "LayerNorm", fn, [x] + params, options))
+    for shape, options, torch_options in [
+        ((8, 5), {}, {}), ((2, 3), {"momentum": 0.3, "eps": 1e-3}, {"momentum": 0.3, "eps": 1e-3}),
+        ((129, 4), {"momentum": None}, {"momentum": None}), ((5, 4), {"affine": False}, {"affine": False}),
+        ((6, 7, 3), {}, {}),
+    ]:
+        channels = shape[-1]
+        module = torch.nn.BatchNorm1d(channels, **torch_options)
+        if module.affine:
+            module.weight.data, module.bias.data = torch.rand(channels) + 0.5, torch.randn(channels)
+        # Neurite's channels are last, PyTorch's second.
+        call = lambda v: module(v.mT).mT if v.dim() == 3 else module(v)
+        steps = []
+        for _ in range(3):
+            x = (3 * torch.randn(shape) + 2).requires_grad_()
+            module.zero_grad()
+            y = call(x)
+            g = torch.randn(y.shape)
+            (y * g).sum().backward()
+            steps.append({
+                "x": enc(x), "output": enc(y), "cotangent": enc(g), "gradients": [enc(t) for t in [x.grad] + [p.grad for p in module.parameters()]],
+                "runningMean": enc(module.running_mean), "runningVar": enc(module.running_var),
+                "numBatchesTracked": module.num_batches_tracked.item(),
+            })
+            if len(steps) == 2 and x.numel() > 500:
+                break
+        module.eval()
+        x = torch.randn(shape).requires_grad_()
+        y = call(x)
+        g = torch.randn(y.shape)
+        module.zero_grad()
+        (y * g).sum().backward()
+        evaluated = {"x": enc(x), "output": enc(y), "cotangent": enc(g), "gradients": [enc(t) for t in [x.grad] + [p.grad for p in module.parameters()]]}
+        batch.append({"name": f"BatchNorm1d {list(shape)} {json.dumps(options)}", "options": options,
+                      "parameters": [enc(p) for p in module.parameters()], "steps": steps, "evaluated": evaluated})
+    write("norms", {"layerNorm": layer, "batchNorm": batch})
+
+
+# ---------------------------------------------------------------- more optimizers, penalties and clipping
+
+def make_optimizer_options():
+    curvature = torch.logspace(0, 2, 7)
+    target, start = torch.randn(7), torch.randn(7)
+    runs = []
+    for name, cls, options in [
+        ("RMSprop", torch.optim.RMSprop, {}),
+        ("RMSprop", torch.optim.RMSprop, {"lr": 1e-3, "alpha": 0.9, "eps": 1e-3}),
+        ("RMSprop", torch.optim.RMSprop, {"lr": 1e-3, "momentum": 0.9}),
+        ("RMSprop", torch.optim.RMSprop, {"lr": 1e-3, "centered": True}),
+        ("RMSprop", torch.optim.RMSprop, {"lr": 1e-3, "centered": True, "momentum": 0.5, "weightDecay": 0.1}),
+        ("RMSprop", torch.optim.RMSprop, {"lr": 1e-3, "maximize": True}),
+        ("Adagrad", torch.optim.Adagrad, {}),
+        ("Adagrad", torch.optim.Adagrad, {"lr": 0.1, "lrDecay": 0.05, "eps": 1e-3}),
+        ("Adagrad", torch.optim.Adagrad, {"lr": 0.1, "initialAccumulatorValue": 0.5, "weightDecay": 0.1}),
+        ("Adagrad", torch.optim.Adagrad, {"lr": 0.1, "maximize": True}),
+        ("SGD", torch.optim.SGD, {"lr": 1e-2, "clipNorm": 1.0}),
+        ("SGD", torch.optim.SGD, {"lr": 1e-2, "clipNorm": 1e6}),
+        ("SGD", torch.optim.SGD, {"lr": 1e-2, "momentum": 0.9, "clipValue": 0.5, "weightDecay": 0.01}),
+        ("SGD", torch.optim.SGD, {"lr": 1e-3, "l1": 0.3}),
+        ("Adam", torch.optim.Adam, {"lr": 0.05, "clipNorm": 0.1, "l1": 0.01}),
+        ("AdamW", torch.optim.AdamW, {"lr": 0.05, "clipValue": 0.2, "weightDecay": 0.1}),
+        ("RMSprop", torch.optim.RMSprop, {"lr": 1e-2, "clipNorm": 2.0, "clipValue": 1.0}),
+        ("Adagrad", torch.optim.Adagrad, {"lr": 0.1, "clipNorm": 2.0, "maximize": True}),
+    ]:
+        names = {"weightDecay": "weight_decay", "lrDecay": "lr_decay", "initialAccumulatorValue": "initial_accumulator_value"}
+        ours = ("clipNorm", "clipValue", "l1")
+        kw = {names.get(k, k): v for k, v in options.items() if k not in ours}
+        # Two parameters, so that the norm is over both.
+        params = [start[:3].clone().requires_grad_(), start[3:].clone().requires_grad_()]
+        optimizer = cls(params, **kw)
+        trace = []
+        for _ in range(20):
+            optimizer.zero_grad()
+            (0.5 * (curvature * (torch.cat(params) - target) ** 2).sum()).backward()
+            if "clipNorm" in options:
+                torch.nn.utils.clip_grad_norm_(params, options["clipNorm"])
+            if "clipValue" in options:
+                torch.nn.utils.clip_grad_value_(params, options["clipValue"])
+            if "l1" in options:
+                for p in params:
+                    p.grad += options["l1"] * p.detach().sign()
+            optimizer.step()
+            trace.append(torch.cat(params).detach().clone())
+        runs.append({"optimizer": name, "options": options, "weights": enc(torch.stack(trace))})
+    write("optimizer-options", {"curvature": enc(curvature), "target": enc(target), "start": enc(start), "runs": runs})
+
+
 if __name__ == "__main__":
     make_elementwise()
     make_reductions()
@@ -293,3 +393,5 @@ if __name__ == "__main__":
     make_losses()
     make_optimizers()
     make_mlp()
+    make_norms()
+    make_optimizer_options()

@@ -100,6 +100,17 @@ describe('round trip', () => {
     );
   });
 
+  it('reads a Node Buffer, which may start anywhere in a larger memory', () => {
+    const bytes = serializeSafetensors(sample);
+    for (const lead of [0, 1, 13]) {
+      const memory = Buffer.alloc(lead + bytes.length + 100, 0xee);
+      memory.set(bytes, lead);
+      const { tensors } = parseSafetensors(memory.subarray(lead, lead + bytes.length));
+      for (const [name, t] of Object.entries(sample)) expect(tensors.get(name)).toEqual(t);
+      for (const { data } of tensors.values()) expect(data.buffer.byteLength).toBe(data.byteLength);
+    }
+  });
+
   it('copies: arrays do not share memory with the bytes', () => {
     const bytes = serializeSafetensors({ a: { dtype: 'uint8', shape: [1], data: Uint8Array.of(3) } });
     const { tensors } = parseSafetensors(bytes);

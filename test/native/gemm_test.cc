@@ -173,15 +173,68 @@ void packed(const char* name, const Kernels<T>& kernels) {
   }
 }
 
+// Several blocks of columns, groups of rows and blocks of k; few rows that stream B; few columns.
 template <class T>
-void splits(const char* name, const Kernels<T>& kernels) {
+void large(const char* name, const Kernels<T>& kernels) {
+  const int64_t sizes[][3] = {{300, 40, 530},  {30, 1100, 20},  {5, 1100, 70},
+                              {2, 2100, 530}, {1, 1033, 1025}, {260, 1, 530}};
+  uint64_t seed = 500;
+  for (const auto& s : sizes) {
+    for (int trans = 0; trans < 4; ++trans) {
+      Problem<T> p(s[0], s[1], s[2], (trans & 1) != 0, (trans & 2) != 0, trans, seed++);
+      p.args.bias = p.bias.data();
+      p.args.act_grad = Activation::TANH;
+      against_reference(name, kernels, p);
+    }
+  }
+}
+
+// Without products, accumulate leaves the epilogue of what C holds.
+template <class T>
+void accumulates(const char* name, const Kernels<T>& kernels) {
+  for (const int64_t m : {2, 23}) {
+    Problem<T> p(m, 70, 0, false, false, 3, 4);
+    p.args.bias = p.bias.data();
+    p.args.act = Activation::RELU;
+    p.args.accumulate = true;
+    const std::vector<T> before = p.c;
+    run(kernels, p.args, {0, p.m}, {0, p.n});
+    for (int64_t i = 0; i < p.m; ++i) {
+      for (int64_t j = 0; j < p.n; ++j) {
+        const size_t at = static_cast<size_t>(i * p.args.ldc + j);
+        const T want = std::max(T(0), before[at] + p.bias[static_cast<size_t>(j)]);
+        CHECK(p.c[at] == want, "%s: C[%lld,%lld] = %g, want %g", name, (long long)i, (long long)j,
+              static_cast<double>(p.c[at]), static_cast<double>(want));
+      }
+    }
+  }
+}
+
+// A handler that cuts k asks once, for all of k.
+template <class T>
+void scratch_grows(const char* name, const Kernels<T>& kernels) {
   for (int trans = 0; trans < 4; ++trans) {
-    Problem<T> p(59, 83, 600, (trans & 1) != 0, (trans & 2) != 0, 2, 9);
+    int64_t before = 0;
+    for (int64_t k = 0; k < 2100; k += 13) {
+      Problem<T> p(20, 70, k, (trans & 1) != 0, (trans & 2) != 0, 0, 1);
+      p.args.lda = p.args.ldb = 4096;
+      const int64_t bytes = kernels.gemm_scratch(p.args, p.m, p.n);
+      CHECK(bytes >= before, "%s: k = %lld needs %lld bytes, a shorter one %lld", name, (long long)k,
+            (long long)bytes, (long long)before);
+      before = bytes;
+    }
+  }
+}
+
+template <class T>
+void splits(const char* name, const Kernels<T>& kernels, int64_t m, int64_t n) {
+  for (int trans = 0; trans < 4; ++trans) {
+    Problem<T> p(m, n, 600, (trans & 1) != 0, (trans & 2) != 0, 2, 9);
     p.args.bias = p.bias.data();
     p.args.act = Activation::TANH;
     run(kernels, p.args, {0, p.m}, {0, p.n});
     const std::vector<T> whole = p.c;
-    const int64_t steps[][2] = {{1, 1}, {1, 83}, {59, 1}, {14, 32}, {6, 16}, {5, 7}, {28, 64}, {4, 4}, {33, 47}};
+    const int64_t steps[][2] = {{1, 1}, {1, n}, {m, 1}, {14, 32}, {6, 16}, {5, 7}, {28, 64}, {4, 4}, {33, 47}};
     for (const auto& step : steps) {
       std::fill(p.c.begin(), p.c.end(), T(7));
       for (int64_t i = 0; i < p.m; i += step[0]) {
@@ -227,7 +280,11 @@ template <class T>
 void all(const char* name, const Kernels<T>& kernels) {
   shapes(name, kernels);
   packed(name, kernels);
-  splits(name, kernels);
+  large(name, kernels);
+  accumulates(name, kernels);
+  scratch_grows(name, kernels);
+  splits(name, kernels, 59, 83);
+  splits(name, kernels, 5, 150);  // streams
   not_finite(name, kernels);
 }
 

@@ -130,7 +130,7 @@ SUITE(random) {
         const bool below = static_cast<double>(unit(args, 8 + i)) < p;
         const size_t at = static_cast<size_t>(i);
         CHECK(draws[at] == (below ? 1.0f : 0.0f), "%s bernoulli(%g)", t.name, p);
-        const float want = below ? 0.0f : in[at] / static_cast<float>(1 - p);
+        const float want = below ? 0.0f : in[at] * static_cast<float>(1 / (1 - p));
         CHECK(out[at] == want || (std::isnan(out[at]) && std::isnan(want)), "%s dropout(%g)", t.name, p);
       }
     }

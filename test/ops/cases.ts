@@ -1,4 +1,5 @@
 import type { OpName } from '../../src/ops/index.js';
+import { activationCases } from './activation.cases.js';
 import type { OpCase } from './case.js';
 import { composedCases } from './composed.cases.js';
 import { elementwiseCases } from './elementwise.cases.js';
@@ -6,6 +7,7 @@ import { gatherCases } from './gather.cases.js';
 import { guardCases } from './guard.cases.js';
 import { matmulCases } from './matmul.cases.js';
 import { movementCases } from './movement.cases.js';
+import { normCases } from './norm.cases.js';
 import { optimCases } from './optim.cases.js';
 import { randomCases } from './random.cases.js';
 import { reduceCases } from './reduce.cases.js';
@@ -18,6 +20,7 @@ export const CASES = {
   ...movementCases,
   ...matmulCases,
   ...softmaxCases,
+  ...normCases,
   ...gatherCases,
   ...randomCases,
   ...guardCases,
@@ -25,4 +28,4 @@ export const CASES = {
 } satisfies Record<OpName, OpCase[]>;
 
 /** Cases of functions made of ops. */
-export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = composedCases;
+export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = { ...composedCases, ...activationCases };

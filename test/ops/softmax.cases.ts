@@ -1,5 +1,5 @@
 import type { Tensor } from '../../src/graph/tensor.js';
-import { buildAll } from '../../src/graph/tensor.js';
+import { build, buildAll } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
 import { softmaxOps } from '../../src/ops/softmax.js';
 import { type Bound, float, floats, indices, ints, type OpCase } from './case.js';
@@ -100,7 +100,29 @@ function crossEntropy(n: number, c: number): OpCase[] {
   ];
 }
 
+/** Of g and y a sum of cols terms of size up to |g| times at most one, then a few roundings; exp has 2 ulps. */
+function backward(name: 'softmaxGrad' | 'logSoftmaxGrad'): OpCase[] {
+  const total = (g: Tensor, y: Tensor) =>
+    name === 'softmaxGrad'
+      ? ops.sum(ops.abs(ops.mul(g, y)), { axis: -1, keepDims: true })
+      : ops.sum(ops.abs(g), { axis: -1, keepDims: true });
+  return SHAPES.map((shape) => ({
+    name: `[${shape}]`,
+    inputs: [
+      float(shape, -2, 2, 1),
+      float(shape, ...(name === 'softmaxGrad' ? ([0, 1, 2] as const) : ([-4, 0, 3] as const))),
+    ],
+    run: (g, y) => build(softmaxOps[name], [g, y]),
+    bound: {
+      count: shape[shape.length - 1] + 8,
+      scale: (g, y) => ops.add(ops.abs(g), ops.mul(total(g, y), name === 'softmaxGrad' ? ops.abs(y) : ops.exp(y))),
+    },
+  }));
+}
+
 export const softmaxCases = {
+  softmaxGrad: backward('softmaxGrad'),
+  logSoftmaxGrad: backward('logSoftmaxGrad'),
   softmax: both('softmax'),
   logSoftmax: both('logSoftmax'),
   softmaxCrossEntropy: [

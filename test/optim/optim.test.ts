@@ -324,6 +324,31 @@ describe('stateDict', () => {
   });
 });
 
+describe('clipping and penalties', () => {
+  /** One update of a single weight [3, -4, 0] by a rule written in user code, which gets gradients already shaped. */
+  class Descent extends optim.Optimizer {
+    protected readonly slotNames = [];
+    protected rule(lr: Tensor, step: Tensor, _: number, params: readonly optim.ParameterStep[]): optim.StepResult {
+      const d = this.maximize ? -1 : 1;
+      const move = ({ w, g }: optim.ParameterStep) => ({ w: w.sub(g.mul(lr.cast(w.dtype)).mul(d)), slots: {} });
+      return { step: step.add(1), params: params.map(move) };
+    }
+  }
+  it.each([false, true])('act on custom rules as on the built-in ones (maximize %s)', async (maximize) => {
+    const options = { lr: 0.5, clipNorm: 2, clipValue: 1.5, l1: 0.25, maximize };
+    const results = [];
+    for (const optimizer of [new SGD(options), new Descent(options)]) {
+      const w = new Parameter(tensor([3, -4, 0]), 'w');
+      await optimizer.step({ trainableCells: () => new Map([['w', w]]) }, { w: tensor([6, -8, 0]) });
+      results.push([...(await w.read().data())]);
+    }
+    // Scaled to norm 2: [1.2, -1.6, 0]; clipped: [1.2, -1.5, 0]; penalty: 0.25 sign(w).
+    const sign = maximize ? -1 : 1;
+    const expected = [3 - 0.5 * (sign * 1.2 + 0.25), -4 + 0.5 * (sign * 1.5 + 0.25), 0];
+    for (const r of results) for (const [i, v] of r.entries()) expect(Math.abs(v - expected[i])).toBeLessThan(4e-6);
+  });
+});
+
 describe('options', () => {
   it.each([
     [() => new SGD({ lr: -1 }), /SGD: lr is -1, expected a finite number >= 0/],
@@ -337,11 +362,18 @@ describe('options', () => {
     [() => new Adam({ betas: [0.9] as unknown as [number, number] }), /betas/],
     [() => new Adam({ eps: -1 }), /eps/],
     [() => new AdamW({ weightDecay: -1 }), /AdamW: weightDecay/],
-    [() => new Adam({ learningRate: 1 } as optim.AdamOptions), /unknown option "learningRate"; known: lr,/],
+    [() => new Adam({ learningRate: 1 } as optim.AdamOptions), /unknown option "learningRate", expected lr,/],
     [() => new Adam({ beta: 1 } as optim.AdamOptions), /Did you mean "betas"/],
     [() => new Adam({ groups: [{ params: 'bias' as never }] }), /groups\[0\]: params must be a function/],
     [() => new Adam({ groups: [{ params: () => true, lr: -1 }] }), /groups\[0\]: lr is -1/],
-    [() => optimizerByName('adm' as 'adam'), /"adm"; known: sgd, adam, adamw\. Did you mean "adam"/],
+    [() => new SGD({ l1: -1 }), /SGD: l1 is -1/],
+    [() => new SGD({ clipNorm: 0 }), /SGD: clipNorm is 0, expected a finite number > 0/],
+    [() => new Adam({ clipValue: Number.NaN }), /Adam: clipValue is NaN/],
+    [() => new optim.RMSprop({ alpha: 1 }), /RMSprop: alpha is 1, expected a number in \[0, 1\)/],
+    [() => new optim.RMSprop({ momentum: -1 }), /RMSprop: momentum/],
+    [() => new optim.Adagrad({ lrDecay: -1 }), /Adagrad: lrDecay/],
+    [() => new optim.Adagrad({ initialAccumulatorValue: -1 }), /Adagrad: initialAccumulatorValue/],
+    [() => optimizerByName('adm' as 'adam'), /"adm"; known: sgd, adam, adamw, rmsprop, adagrad\. Did you mean "adam"/],
     [() => optimizerByName('constructor' as 'adam'), OptionError],
   ])('%s', (make, message) => {
     expect(make).toThrow(OptionError);
@@ -354,5 +386,14 @@ describe('options', () => {
     expect([adam.lr, adam.betas, adam.eps, adam.weightDecay]).toEqual([1e-3, [0.9, 0.999], 1e-8, 0]);
     expect(adamw.weightDecay).toBe(1e-2);
     expect(new AdamW({ lr: 1, weightDecay: 0 }).weightDecay).toBe(0);
+    const [rmsprop, adagrad] = [new optim.RMSprop(), new optim.Adagrad()];
+    expect([rmsprop.lr, rmsprop.alpha, rmsprop.eps, rmsprop.momentum, rmsprop.centered]).toEqual([
+      1e-2,
+      0.99,
+      1e-8,
+      0,
+      false,
+    ]);
+    expect([adagrad.lr, adagrad.lrDecay, adagrad.eps, adagrad.initialAccumulatorValue]).toEqual([1e-2, 0, 1e-10, 0]);
   });
 });

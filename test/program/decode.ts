@@ -51,7 +51,7 @@ export interface Decoded {
   readonly constants: readonly number[];
   readonly micros: readonly { readonly micro: MicroName; readonly operands: readonly number[] }[];
   readonly outputs: readonly { readonly memory: Memory; readonly register: number }[];
-  /** SGD and ADAM: n and operands of each parameter. */
+  /** Optimizers and SUM_SQUARES: n and operands of each parameter. */
   readonly params: readonly { readonly n: number; readonly m: Record<string, Memory | null> }[];
 }
 
@@ -257,6 +257,13 @@ class Reader {
     const doubles = (...names: string[]) => {
       for (const n of names) p[n] = this.f64();
     };
+    /** What may follow the parameters of an optimizer. */
+    const gradient = () => {
+      if (this.at === this.words.length) return;
+      m.scale = this.optional('read', 'float64', 1);
+      doubles('clipValue', 'l1');
+      this.check(p.clipValue >= 0, 'clipValue');
+    };
     switch (this.opcode) {
       case 'FUSED': {
         this.expect('float32', 'float64', 'int32');
@@ -414,6 +421,78 @@ class Reader {
           if (!adam) return { n, m: { w, g, v: this.optional('update', dtype, n) } };
           return { n, m: { w, g, m: this.memory('update', dtype, n), v: this.memory('update', dtype, n) } };
         });
+        gradient();
+        break;
+      }
+      case 'RMSPROP':
+      case 'ADAGRAD': {
+        this.expect('float32', 'float64');
+        const adagrad = this.opcode === 'ADAGRAD';
+        flags('maximize');
+        doubles(...(adagrad ? ['lrDecay', 'eps', 'weightDecay'] : ['alpha', 'eps', 'momentum', 'weightDecay']));
+        m.lr = this.memory('read', 'float64', 1);
+        m.step = this.memory('update', 'int32', 1);
+        params = this.list(this.size(), () => {
+          const n = this.size();
+          const one = {
+            w: this.memory('update', dtype, n),
+            g: this.memory('read', dtype, n),
+            v: this.memory('update', dtype, n),
+          };
+          if (adagrad) return { n, m: one };
+          const [avg, buf] = [this.optional('update', dtype, n), this.optional('update', dtype, n)];
+          return { n, m: { ...one, avg, buf } };
+        });
+        gradient();
+        break;
+      }
+      case 'SUM_SQUARES':
+        this.expect('float32', 'float64');
+        params = this.list(this.size(), () => {
+          const n = this.size();
+          return { n, m: { g: this.memory('read', dtype, n) } };
+        });
+        m.out = this.memory('write', 'float64', 1);
+        break;
+      case 'SOFTMAX_GRAD':
+      case 'LOG_SOFTMAX_GRAD':
+        this.expect('float32', 'float64');
+        sizes('rows', 'cols');
+        m.g = this.memory('read', dtype, p.rows * p.cols);
+        m.in = this.memory('read', dtype, p.rows * p.cols);
+        m.out = this.memory('write', dtype, p.rows * p.cols);
+        break;
+      case 'LAYER_NORM':
+      case 'BATCH_NORM': {
+        this.expect('float32', 'float64');
+        sizes('rows', 'cols');
+        doubles('eps');
+        m.x = this.memory('read', dtype, p.rows * p.cols);
+        m.weight = this.optional('read', dtype, p.cols);
+        m.bias = this.optional('read', dtype, p.cols);
+        m.y = this.optional('write', dtype, p.rows * p.cols);
+        const groups = this.opcode === 'LAYER_NORM' ? p.rows : p.cols;
+        this.check(this.opcode === 'LAYER_NORM' || p.rows > 0, 'statistics of nothing');
+        for (const name of ['mean', 'spread']) {
+          m[name] =
+            this.opcode === 'LAYER_NORM' ? this.optional('write', dtype, groups) : this.memory('write', dtype, groups);
+        }
+        break;
+      }
+      case 'LAYER_NORM_GRAD':
+      case 'BATCH_NORM_GRAD': {
+        this.expect('float32', 'float64');
+        sizes('rows', 'cols');
+        if (this.opcode === 'BATCH_NORM_GRAD') doubles('eps');
+        const groups = this.opcode === 'LAYER_NORM_GRAD' ? p.rows : p.cols;
+        m.g = this.memory('read', dtype, p.rows * p.cols);
+        m.x = this.memory('read', dtype, p.rows * p.cols);
+        m.mean = this.memory('read', dtype, groups);
+        m.spread = this.memory('read', dtype, groups);
+        m.weight = this.optional('read', dtype, p.cols);
+        m.dx = this.optional('write', dtype, p.rows * p.cols);
+        m.dweight = this.optional('write', dtype, p.cols);
+        m.dbias = this.optional('write', dtype, p.cols);
         break;
       }
       default:

@@ -2,6 +2,9 @@
 // undefined, and reading what nobody wrote is an error.
 import type { DType } from '../../src/dtype.js';
 import { type HostArray, hostView } from '../../src/dtype.js';
+import type { OpDef } from '../../src/graph/op.js';
+import type { ArrayReference } from '../../src/ops/define.js';
+import { OPS } from '../../src/ops/index.js';
 import { normals, uniforms } from '../../src/ops/philox.js';
 import { DTYPE_BYTES, type MicroName, SlotFlag } from '../../src/program/opcodes.gen.js';
 import { type Decoded, type DecodedProgram, decode, type Memory, type Window } from './decode.js';
@@ -174,7 +177,7 @@ class Machine {
         const u = this.uniforms(i, p.n);
         this.write(
           m.out,
-          this.read(m.in, p.n).map((x, j) => (u[j] >= p.p ? round(x / (1 - p.p)) : 0)),
+          this.read(m.in, p.n).map((x, j) => (u[j] >= p.p ? round(x * round(1 / (1 - p.p))) : 0)),
         );
         break;
       }
@@ -187,8 +190,52 @@ class Machine {
       }
       case 'SGD':
       case 'ADAM':
+      case 'RMSPROP':
+      case 'ADAGRAD':
         this.optimizer(i, round);
         break;
+      case 'SUM_SQUARES': {
+        const squares = i.params.map(({ n, m: { g } }) => this.read(g, n).reduce((s, v) => s + v * v, 0));
+        this.write(m.out, Float64Array.of(squares.reduce((a, b) => a + b, 0)));
+        break;
+      }
+      case 'SOFTMAX_GRAD':
+      case 'LOG_SOFTMAX_GRAD': {
+        const shape = [p.rows, p.cols];
+        const op = i.opcode === 'SOFTMAX_GRAD' ? OPS.softmaxGrad : OPS.logSoftmaxGrad;
+        this.reference(
+          op,
+          {
+            in: [
+              [m.g, shape],
+              [m.in, shape],
+            ],
+            out: [m.out],
+            eps: 0,
+          },
+          round,
+        );
+        break;
+      }
+      case 'LAYER_NORM':
+      case 'BATCH_NORM':
+      case 'LAYER_NORM_GRAD':
+      case 'BATCH_NORM_GRAD': {
+        const shape = [p.rows, p.cols];
+        const groups = [i.opcode.startsWith('LAYER') ? p.rows : p.cols];
+        const ops = { LAYER_NORM: OPS.layerNorm, BATCH_NORM: OPS.batchNorm };
+        const gradOps = { LAYER_NORM_GRAD: OPS.layerNormGrad, BATCH_NORM_GRAD: OPS.batchNormGrad };
+        const params = [m.weight, m.bias ?? null].filter((x) => x !== null).map((x) => [x, [p.cols]] as const);
+        if (i.opcode === 'LAYER_NORM' || i.opcode === 'BATCH_NORM') {
+          const out = [m.y, m.mean, m.spread];
+          this.reference(ops[i.opcode], { in: [[m.x, shape], ...params], out, eps: p.eps }, round);
+        } else {
+          const inputs = [[m.g, shape], [m.x, shape], [m.mean, groups], [m.spread, groups], ...params] as const;
+          const out = [m.dx, m.dweight, m.dbias];
+          this.reference(gradOps[i.opcode], { in: inputs, out, eps: p.eps ?? 0 }, round);
+        }
+        break;
+      }
       default:
         i.opcode satisfies never;
     }
@@ -201,6 +248,29 @@ class Machine {
 
   private uniforms(i: Decoded, n: number): Float64Array {
     return uniforms(n, this.draw(i));
+  }
+
+  /** An instruction whose meaning is the float64 oracle of its op. */
+  private reference(
+    op: OpDef,
+    io: {
+      readonly in: readonly (readonly [Memory | null, readonly number[]])[];
+      readonly out: readonly (Memory | null)[];
+      readonly eps: number;
+    },
+    round: (x: number) => number,
+  ): void {
+    const inputs = io.in.map(([x, shape]) => ({
+      data: this.read(
+        x,
+        shape.reduce((a, b) => a * b, 1),
+      ),
+      shape,
+    }));
+    const results = (op.reference as ArrayReference)(inputs, { eps: io.eps }, []);
+    for (const [k, { data }] of (Array.isArray(results) ? results : [results]).entries()) {
+      this.write(io.out[k], data.map(round));
+    }
   }
 
   private fused(i: Decoded): void {
@@ -249,11 +319,28 @@ class Machine {
     for (const param of params) {
       const { n } = param;
       const w = this.read(param.m.w, n);
-      const g = this.read(param.m.g, n).map((x) => (p.maximize ? -x : x));
+      const scale = m.scale === undefined || m.scale === null ? 1 : this.read(m.scale, 1)[0];
+      const { clipValue: limit = Infinity, l1 = 0 } = p;
+      const g = this.read(param.m.g, n).map((x, i) => {
+        const clipped = Math.min(Math.max(round(x * round(scale)), -limit), limit);
+        return round((p.maximize ? -clipped : clipped) + l1 * Math.sign(w[i]));
+      });
       const v = param.m.v === null ? null : this.read(param.m.v, n);
-      const first = param.m.m === undefined ? null : this.read(param.m.m, n);
+      const optional = (x: Memory | null | undefined) => (x === undefined || x === null ? null : this.read(x, n));
+      const [first, avg, buf] = [param.m.m, param.m.avg, param.m.buf].map(optional);
       for (let i = 0; i < n; i++) {
-        if (opcode === 'SGD') {
+        if (opcode === 'ADAGRAD' && v !== null) {
+          const d = round(g[i] + p.weightDecay * w[i]);
+          v[i] = round(v[i] + d * d);
+          w[i] = round(w[i] - ((lr / (1 + step * p.lrDecay)) * d) / (Math.sqrt(v[i]) + p.eps));
+        } else if (opcode === 'RMSPROP' && v !== null) {
+          const d = round(g[i] + p.weightDecay * w[i]);
+          v[i] = round(p.alpha * v[i] + (1 - p.alpha) * d * d);
+          if (avg !== null) avg[i] = round(p.alpha * avg[i] + (1 - p.alpha) * d);
+          const scaled = d / (Math.sqrt(v[i] - (avg === null ? 0 : avg[i] ** 2)) + p.eps);
+          if (buf !== null) buf[i] = round(p.momentum * buf[i] + scaled);
+          w[i] = round(w[i] - lr * (buf === null ? scaled : buf[i]));
+        } else if (opcode === 'SGD') {
           const d = round(g[i] + p.weightDecay * w[i]);
           if (v !== null) v[i] = step === 0 ? d : round(p.momentum * v[i] + (1 - p.dampening) * d);
           w[i] = round(w[i] - lr * (v === null ? d : p.nesterov ? d + p.momentum * v[i] : v[i]));
@@ -269,6 +356,8 @@ class Machine {
       this.write(param.m.w, w);
       if (v !== null) this.write(param.m.v, v);
       if (first !== null) this.write(param.m.m, first);
+      if (avg !== null) this.write(param.m.avg, avg);
+      if (buf !== null) this.write(param.m.buf, buf);
     }
     this.write(m.step, Float64Array.of(step + 1));
   }

@@ -162,16 +162,13 @@ describe('fit', () => {
       new nn.Linear(256, 3),
     );
     const run = fit(model, blobs(6000), { ...OPTIONS, epochs: 2, batchSize: 60 });
-    let longest = 0;
-    let last = performance.now();
+    let ticks = 0;
     const timer = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
+      ticks++;
     }, 1);
     const { seconds } = await run;
     clearInterval(timer);
-    expect(seconds).toBeGreaterThan(0.01);
-    expect(longest).toBeLessThan(80); // tracing takes a few ms; the rest is a busy machine
+    expect(ticks).toBeGreaterThan(seconds * 50); // a held loop gives a handful, one for each chunk
   });
 });
 

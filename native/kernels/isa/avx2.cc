@@ -21,7 +21,7 @@ template <class T>
 struct Tile;
 template <>
 struct Tile<float> {
-  static constexpr int rows = 6, vectors = 2;
+  static constexpr int rows = 6, vectors = 2, skinny_rows = 2, skinny_vectors = 4, panels = 16;
 };
 }  // namespace neurite::avx2
 

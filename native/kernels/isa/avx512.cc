@@ -23,7 +23,7 @@ template <class T>
 struct Tile;
 template <>
 struct Tile<float> {
-  static constexpr int rows = 14, vectors = 2;
+  static constexpr int rows = 14, vectors = 2, skinny_rows = 6, skinny_vectors = 4, panels = 16;
 };
 }  // namespace neurite::avx512
 

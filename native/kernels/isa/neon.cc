@@ -15,7 +15,7 @@ template <class T>
 struct Tile;
 template <>
 struct Tile<float> {
-  static constexpr int rows = 8, vectors = 3;
+  static constexpr int rows = 8, vectors = 3, skinny_rows = 5, skinny_vectors = 4, panels = 16;
 };
 }  // namespace neurite::neon
 

@@ -12,7 +12,7 @@ namespace neurite::scalar {
 
 template <class T>
 struct Tile {
-  static constexpr int rows = 4, vectors = 4;
+  static constexpr int rows = 4, vectors = 4, skinny_rows = 4, skinny_vectors = 4, panels = 16;
 };
 
 }  // namespace neurite::scalar

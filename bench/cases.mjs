@@ -1,0 +1,78 @@
+// The kernel cases: what is computed, and the least work and traffic it can take. Peers implement them under the same ids.
+// bytes: every input read and every output written once. stream: the probe that moves memory in the same way.
+
+const gemm = (number, id, m, n, k, { batch = 1, label, extra = 0 } = {}) => ({
+  number,
+  id,
+  label,
+  flop: 2 * batch * m * n * k,
+  bytes: 4 * (batch * (m * k + k * n + m * n) + extra),
+  stream: 'triad',
+});
+
+const MILLION = 1 << 20;
+const elements = (number, id, n, arrays, label, stream = 'triad', flop = 0) => ({
+  number,
+  id,
+  label,
+  flop,
+  bytes: 4 * n * arrays,
+  stream,
+});
+
+export const CASES = [
+  gemm(1, 'gemm-1024', 1024, 1024, 1024, { label: 'C = A B, 1024 x 1024 x 1024' }),
+  gemm(2, 'gemm-256', 256, 256, 256, { label: 'C = A B, 256 x 256 x 256' }),
+  gemm(3, 'gemm-64', 64, 64, 64, { label: 'C = A B, 64 x 64 x 64' }),
+  gemm(4, 'forward-relu', 32, 128, 784, { label: 'relu(X W + b), 32 x 784 -> 128', extra: 128 }),
+  gemm(5, 'forward-gelu', 128, 1024, 1024, { label: 'gelu(X W + b), 128 x 1024 -> 1024', extra: 1024 }),
+  gemm(6, 'input-gradient', 128, 1024, 1024, { label: "dX = (dY W') relu'(X), 128 x 1024 x 1024", extra: 128 * 1024 }),
+  gemm(7, 'weight-gradient', 1024, 1024, 128, { label: "dW = X' dY, 1024 x 1024, batch 128" }),
+  gemm(8, 'gemv', 1, 1024, 1024, { label: 'y = x W, 1 x 1024 x 1024' }),
+  gemm(9, 'output-forward', 256, 10, 512, { label: 'X W + b, 256 x 512 -> 10', extra: 10 }),
+  {
+    number: 9,
+    id: 'output-backward',
+    label: "dX = dY W' and dW = X' dY, 256 x 512 x 10",
+    flop: 4 * 256 * 10 * 512,
+    bytes: 4 * (2 * 256 * 512 + 256 * 10 + 2 * 512 * 10),
+    stream: 'triad',
+  },
+  gemm(10, 'batched', 128, 128, 64, { batch: 96, label: "Q K', 96 products 128 x 128 x 64" }),
+  gemm(11, 'long-sum', 64, 64, 100352, { label: "dW = X' dY, 64 x 64, batch 100352" }),
+  elements(24, 'sgd-25m', 25_000_000, 3, 'SGD step, 25 M parameters', 'update'),
+  elements(24, 'momentum-25m', 25_000_000, 5, 'SGD with momentum, 25 M parameters', 'update'),
+  elements(24, 'adam-25m', 25_000_000, 7, 'Adam step, 25 M parameters', 'update'),
+  elements(24, 'adam-100k', 99_856, 7, 'Adam step, 100 k parameters', 'update'),
+  elements(25, 'relu-gradient-4m', 4 * MILLION, 3, "g relu'(y), 4 M"),
+  elements(25, 'chain-4m', 4 * MILLION, 2, 'abs(relu(x a + b) c - d), 4 M', 'copy'),
+  elements(25, 'chain-32k', 32 << 10, 2, 'abs(relu(x a + b) c - d), 32 k', 'copy'),
+  elements(25, 'layer-norm', 4096 * 768, 2, 'layer norm, 4096 x 768', 'copy'),
+  elements(25, 'layer-norm-gradient', 4096 * 768, 3, 'its gradients: x, weight, bias'),
+  elements(25, 'dropout-4m', 4 * MILLION, 2, 'dropout 0.5, 4 M', 'copy'),
+  elements(25, 'softmax', 256 * 1000, 2, 'softmax, 256 x 1000', 'copy'),
+  elements(25, 'cross-entropy', 256 * 1000, 2, 'softmax cross-entropy and its gradient, 256 x 1000', 'copy'),
+  elements(25, 'sum-4m', 4 * MILLION, 1, 'sum, 4 M', 'read'),
+];
+
+/**
+ * Least seconds that the case can take by the probes of this run: arithmetic at the peak of the instruction set, or its bytes
+ * at the bandwidth of the smallest level of memory that holds them, whichever is longer.
+ */
+export function floorSeconds(
+  { flop, bytes, stream },
+  { gflops, gigabytesPerSecond, barrierMicroseconds },
+  isa,
+  threads,
+) {
+  const levels = [
+    ['L1', threads * 40e3],
+    ['L2', threads * 1.75e6],
+    ['L3', 2 ** 27],
+    ['memory', Number.POSITIVE_INFINITY],
+  ];
+  const [level] = levels.find(([, size]) => bytes <= size);
+  const compute = flop / (gflops[isa] * 1e9);
+  const memory = bytes / (gigabytesPerSecond[level][stream] * 1e9);
+  return Math.max(compute, memory) + (threads > 1 && flop + bytes > 1e6 ? barrierMicroseconds * 1e-6 : 0);
+}

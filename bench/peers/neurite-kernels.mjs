@@ -1,0 +1,102 @@
+// Peer of bench/kernels.mjs: Neurite. Answers { id, threads, count } with the seconds that `count` repetitions took.
+import { createInterface } from 'node:readline';
+import * as n from 'neurite';
+import { kernel } from 'neurite/kernels';
+
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const real = (...shape) => ({ shape });
+const size = ({ shape }) => shape.reduce((a, b) => a * b, 1);
+const random = (length) => Float32Array.from({ length }, () => 2 * Math.random() - 1);
+
+/** A kernel with inputs and outputs of its own; `inputs` may give data that is not just numbers. */
+function typed(specs, fn, inputs = {}) {
+  const run = kernel(specs, fn);
+  const given = specs.map((s, i) => inputs[i] ?? random(size(s)));
+  const out = run.outputs.map((s) => new Float32Array(size(s)));
+  return () => run(given, out);
+}
+
+const { matmul, relu, gelu } = n;
+const product = (m, cols, k) => typed([real(m, k), real(k, cols)], (a, b) => matmul(a, b));
+const chain = (count) => typed([real(count)], (x) => relu(x.mul(1.5).add(0.25)).mul(0.75).sub(0.5).abs());
+
+/** One step of an optimizer on one weight matrix, gradients given. */
+function optimizerStep(side, optimizer) {
+  const model = new n.nn.Linear(side, side, { bias: false });
+  const gradient = n.normal([side, side]).keep();
+  n.flushSync();
+  n.realizeSync(gradient, model.weight.read());
+  const step = n.compile(() => optimizer.update(model, { weight: gradient }));
+  return () => step.sync();
+}
+
+const MILLION = 1 << 20;
+const rows = [real(4096, 768), real(768), real(768)];
+const MAKE = {
+  'gemm-1024': () => product(1024, 1024, 1024),
+  'gemm-256': () => product(256, 256, 256),
+  'gemm-64': () => product(64, 64, 64),
+  'forward-relu': () => typed([real(32, 784), real(784, 128), real(128)], (x, w, b) => relu(matmul(x, w).add(b))),
+  'forward-gelu': () => typed([real(128, 1024), real(1024, 1024), real(1024)], (x, w, b) => gelu(matmul(x, w).add(b))),
+  // What the backward pass of relu builds: the gradient passes where the layer's output is positive.
+  'input-gradient': () =>
+    typed(
+      [real(128, 1024), real(1024, 1024), real(128, 1024)],
+      (g, w, x) => n.vjp(relu, x)[1](matmul(g, w, { transB: true }))[0],
+    ),
+  'weight-gradient': () => typed([real(128, 1024), real(128, 1024)], (x, g) => matmul(x, g, { transA: true })),
+  gemv: () => product(1, 1024, 1024),
+  'output-forward': () => typed([real(256, 512), real(512, 10), real(10)], (x, w, b) => matmul(x, w).add(b)),
+  'output-backward': () =>
+    typed([real(256, 512), real(512, 10), real(256, 10)], (x, w, g) => [
+      matmul(g, w, { transB: true }),
+      matmul(x, g, { transA: true }),
+    ]),
+  batched: () => typed([real(96, 128, 64), real(96, 128, 64)], (q, k) => matmul(q, k, { transB: true })),
+  'long-sum': () => typed([real(100352, 64), real(100352, 64)], (x, g) => matmul(x, g, { transA: true })),
+  'sgd-25m': () => optimizerStep(5000, new n.optim.SGD({ lr: 1e-3 })),
+  'momentum-25m': () => optimizerStep(5000, new n.optim.SGD({ lr: 1e-3, momentum: 0.9 })),
+  'adam-25m': () => optimizerStep(5000, new n.optim.Adam({ lr: 1e-3 })),
+  'adam-100k': () => optimizerStep(316, new n.optim.Adam({ lr: 1e-3 })),
+  'relu-gradient-4m': () => typed([real(4 * MILLION), real(4 * MILLION)], (g, y) => n.vjp(relu, y)[1](g)[0]),
+  'chain-4m': () => chain(4 * MILLION),
+  'chain-32k': () => chain(32 << 10),
+  'layer-norm': () => typed(rows, (x, w, b) => n.layerNorm(x, [768], { weight: w, bias: b })),
+  'layer-norm-gradient': () =>
+    typed([real(4096, 768), ...rows], (g, x, w, b) =>
+      n.vjp((a, c, d) => n.layerNorm(a, [768], { weight: c, bias: d }), x, w, b)[1](g),
+    ),
+  'dropout-4m': () => typed([real(4 * MILLION)], (x) => n.dropout(x, 0.5)),
+  softmax: () => typed([real(256, 1000)], (x) => n.softmax(x)),
+  'cross-entropy': () =>
+    typed(
+      [real(256, 1000), { shape: [256], dtype: 'int32' }],
+      (x, y) => n.valueAndGrad((z) => n.crossEntropy(z, y), 0)(x),
+      { 1: Int32Array.from({ length: 256 }, (_, i) => (i * 37) % 1000) },
+    ),
+  'sum-4m': () => typed([real(4 * MILLION)], (x) => n.sum(x)),
+};
+
+say({
+  ready: true,
+  isa: n.info().isa,
+  threads: n.info().threads,
+  version: `Neurite ${n.info().version}, ${n.info().isa}`,
+});
+let current = { id: '', run: () => {} };
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, threads, count } = JSON.parse(line);
+  try {
+    n.configure({ threads });
+    if (current.id !== id) {
+      current = { id: '', run: () => {} };
+      current = { id, run: MAKE[id]() };
+    }
+    const start = performance.now();
+    for (let i = 0; i < count; i++) current.run();
+    say({ seconds: (performance.now() - start) / 1000 });
+  } catch (error) {
+    say({ error: `${error.message}`.split('\n')[0] });
+  }
+}
+process.exit(0);

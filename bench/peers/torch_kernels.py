@@ -1,0 +1,214 @@
+"""Peer of bench/kernels.mjs: PyTorch, eager, writing into existing tensors wherever it can, so that allocation does not count."""
+
+import json
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+aten = torch.ops.aten
+MILLION = 1 << 20
+
+
+def rand(*shape):
+    return torch.rand(*shape) * 2 - 1
+
+
+def product(m, n, k):
+    a, b, c = rand(m, k), rand(k, n), torch.empty(m, n)
+    return lambda: torch.mm(a, b, out=c)
+
+
+def forward_relu():
+    x, w, b, y = rand(32, 784), rand(784, 128), rand(128), torch.empty(32, 128)
+
+    def run():
+        torch.addmm(b, x, w, out=y)
+        y.relu_()
+
+    return run
+
+
+def forward_gelu():
+    x, w, b, z, y = rand(128, 1024), rand(1024, 1024), rand(1024), torch.empty(128, 1024), torch.empty(128, 1024)
+
+    def run():
+        torch.addmm(b, x, w, out=z)
+        aten.gelu.out(z, out=y)
+
+    return run
+
+
+def input_gradient():
+    g, w, x, d = rand(128, 1024), rand(1024, 1024), rand(128, 1024), torch.empty(128, 1024)
+    wt = w.t()
+
+    def run():
+        torch.mm(g, wt, out=d)
+        aten.threshold_backward.grad_input(d, x, 0, grad_input=d)
+
+    return run
+
+
+def transposed_product(k, m, n):
+    x, g, d = rand(k, m), rand(k, n), torch.empty(m, n)
+    xt = x.t()
+    return lambda: torch.mm(xt, g, out=d)
+
+
+def output_forward():
+    x, w, b, y = rand(256, 512), rand(512, 10), rand(10), torch.empty(256, 10)
+    return lambda: torch.addmm(b, x, w, out=y)
+
+
+def output_backward():
+    x, w, g, dx, dw = rand(256, 512), rand(512, 10), rand(256, 10), torch.empty(256, 512), torch.empty(512, 10)
+    xt, wt = x.t(), w.t()
+
+    def run():
+        torch.mm(g, wt, out=dx)
+        torch.mm(xt, g, out=dw)
+
+    return run
+
+
+def batched():
+    q, k, s = rand(96, 128, 64), rand(96, 128, 64), torch.empty(96, 128, 128)
+    kt = k.transpose(1, 2)
+    return lambda: torch.bmm(q, kt, out=s)
+
+
+def optimizer(count, make):
+    """The fastest of PyTorch's implementations of the same step."""
+    steps = []
+    for flavour in ({"fused": True}, {"foreach": True}, {}):
+        w = torch.nn.Parameter(rand(count))
+        w.grad = rand(count)
+        steps.append(make([w], flavour).step)
+    best = []
+    for step in steps:
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - start)
+        best.append(min(times))
+    return steps[best.index(min(best))]
+
+
+def relu_gradient():
+    g, y, d = rand(4 * MILLION), rand(4 * MILLION), torch.empty(4 * MILLION)
+    return lambda: aten.threshold_backward.grad_input(g, y, 0, grad_input=d)
+
+
+def chain(count):
+    x, y = rand(count), torch.empty(count)
+
+    def run():
+        torch.mul(x, 1.5, out=y)
+        y.add_(0.25).relu_().mul_(0.75).sub_(0.5).abs_()
+
+    return run
+
+
+def layer_norm():
+    x, w, b = rand(4096, 768), rand(768), rand(768)
+    y, mean, rstd = torch.empty_like(x), torch.empty(4096, 1), torch.empty(4096, 1)
+    return lambda: aten.native_layer_norm.out(x, [768], w, b, 1e-5, out0=y, out1=mean, out2=rstd)
+
+
+def layer_norm_gradient():
+    # Neurite's case computes the statistics as well, since its inputs are x and the gradient alone; so does this.
+    g, x, w, b = rand(4096, 768), rand(4096, 768), rand(768), rand(768)
+
+    def run():
+        _, mean, rstd = aten.native_layer_norm(x, [768], w, b, 1e-5)
+        aten.native_layer_norm_backward(g, x, [768], mean, rstd, w, b, [True, True, True])
+
+    return run
+
+
+def dropout():
+    x = rand(4 * MILLION)
+    return lambda: F.dropout(x, 0.5)
+
+
+def softmax():
+    x, y = rand(256, 1000), torch.empty(256, 1000)
+    return lambda: aten._softmax.out(x, 1, False, out=y)
+
+
+def cross_entropy():
+    x, t = rand(256, 1000).requires_grad_(), (torch.arange(256) * 37) % 1000
+
+    def run():
+        x.grad = None
+        F.cross_entropy(x, t).backward()
+
+    return run
+
+
+def total():
+    x, y = rand(4 * MILLION), torch.empty(())
+    return lambda: torch.sum(x, dim=0, out=y)
+
+
+def sgd(**more):
+    return lambda w, flavour: torch.optim.SGD(w, lr=1e-3, **more, **flavour)
+
+
+def adam(w, flavour):
+    return torch.optim.Adam(w, lr=1e-3, **flavour)
+
+
+MAKE = {
+    "gemm-1024": lambda: product(1024, 1024, 1024),
+    "gemm-256": lambda: product(256, 256, 256),
+    "gemm-64": lambda: product(64, 64, 64),
+    "forward-relu": forward_relu,
+    "forward-gelu": forward_gelu,
+    "input-gradient": input_gradient,
+    "weight-gradient": lambda: transposed_product(128, 1024, 1024),
+    "gemv": lambda: product(1, 1024, 1024),
+    "output-forward": output_forward,
+    "output-backward": output_backward,
+    "batched": batched,
+    "long-sum": lambda: transposed_product(100352, 64, 64),
+    "sgd-25m": lambda: optimizer(25_000_000, sgd()),
+    "momentum-25m": lambda: optimizer(25_000_000, sgd(momentum=0.9)),
+    "adam-25m": lambda: optimizer(25_000_000, adam),
+    "adam-100k": lambda: optimizer(99_856, adam),
+    "relu-gradient-4m": relu_gradient,
+    "chain-4m": lambda: chain(4 * MILLION),
+    "chain-32k": lambda: chain(32 << 10),
+    "layer-norm": layer_norm,
+    "layer-norm-gradient": layer_norm_gradient,
+    "dropout-4m": dropout,
+    "softmax": softmax,
+    "cross-entropy": cross_entropy,
+    "sum-4m": total,
+}
+
+print(json.dumps({"ready": True, "version": f"PyTorch {torch.__version__}, eager"}), flush=True)
+current, run = "", None
+for line in sys.stdin:
+    question = json.loads(line)
+    try:
+        torch.set_num_threads(question["threads"])
+        key = (question["id"], question["threads"])  # which optimizer is fastest depends on the threads
+        if current != key:
+            current, run = "", None
+            with torch.no_grad():
+                run = MAKE[question["id"]]()
+            current = key
+        count = question["count"]
+        # Gradients are on for the one case that asks for them; the others have out= arguments, which forbid them.
+        with torch.set_grad_enabled(question["id"] == "cross-entropy"):
+            start = time.perf_counter()
+            for _ in range(count):
+                run()
+            seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds}), flush=True)
+    except Exception as error:  # the case is left out, the others go on
+        print(json.dumps({"error": f"{type(error).__name__}: {error}".split("\n")[0]}), flush=True)

@@ -1,0 +1,150 @@
+// npm run bench:report -- [history.jsonl]
+//
+// Writes docs/benchmarks.md from the latest record of each kind; the figures are never typed by hand.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { CASES } from './cases.mjs';
+import { NETS } from './nets.mjs';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const file = process.argv[2] ?? here('history.jsonl');
+const records = readFileSync(file, 'utf8')
+  .split('\n')
+  .filter((line) => line.trim() !== '')
+  .map((line) => JSON.parse(line));
+// Runs of selected cases are for whoever made them; a report shows whole ones.
+const whole = { kernels: CASES.length, train: NETS.length };
+const latest = (kind) =>
+  records.findLast((r) => {
+    if (r.kind !== kind) return false;
+    return kind === undefined || new Set(r.rows.map((row) => row.case)).size === whole[kind];
+  });
+
+const table = (head, rows) =>
+  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((r) => `| ${r.join(' | ')} |`).join('\n');
+const percent = (x) => `${Math.round(100 * x)} %`;
+const times = (x) => (x === undefined ? '–' : `${x.toPrecision(3)}×`);
+const shown = (seconds) => {
+  const [unit, factor] = seconds >= 1e-3 ? ['ms', 1e3] : ['µs', 1e6];
+  return `${(seconds * factor).toPrecision(3)} ${unit}`;
+};
+const geometricMean = (values) => Math.exp(values.reduce((s, v) => s + Math.log(v), 0) / values.length);
+
+const when = (r) =>
+  `${r.date.slice(0, 10)}, commit ${r.commit ?? 'unknown'}, ${r.cpu}, ${r.cpus} CPUs, Node ${r.node}, load ${r.loadBefore} before.`;
+
+function probes({ probes: p }) {
+  const counts = Object.keys(p.threads);
+  const rows = [];
+  const row = (name, read) => rows.push([name, ...counts.map((c) => String(read(p.threads[c]) ?? '–'))]);
+  for (const isa of Object.keys(p.threads[counts[0]].gflops)) row(`${isa}, GFLOP/s`, (t) => t.gflops[isa]);
+  for (const [level, streams] of Object.entries(p.threads[counts[0]].gigabytesPerSecond)) {
+    for (const s of Object.keys(streams)) row(`${s} from ${level}, GB/s`, (t) => t.gigabytesPerSecond[level][s]);
+  }
+  row('barrier, µs', (t) => t.barrierMicroseconds);
+  return `${table(['probe', ...counts.map((c) => `${c} thread${c === '1' ? '' : 's'}`)], rows)}
+
+A native call costs ${p.nativeCallNanoseconds} ns.`;
+}
+
+function kernels(record) {
+  const sections = Object.keys(record.probes.threads).map((threads) => {
+    const rows = CASES.flatMap((c) => {
+      const r = record.rows.find((x) => x.case === c.id && String(x.threads) === threads);
+      if (r === undefined) return [];
+      const rate = c.flop > 0 ? `${r.gflops} GFLOP/s` : `${r.gigabytesPerSecond} GB/s`;
+      return [[`${c.number}. ${c.label}`, shown(r.seconds), rate, percent(r.floorFraction), times(r.ratio)]];
+    });
+    const products = CASES.filter((c) => c.number <= 11).map((c) => c.id);
+    const ratios = record.rows
+      .filter((r) => String(r.threads) === threads && products.includes(r.case) && r.ratio !== undefined)
+      .map((r) => r.ratio);
+    const mean =
+      ratios.length === 0
+        ? ''
+        : `\nProducts (1 to 11): geometric mean ${times(geometricMean(ratios))}, lowest ${times(Math.min(...ratios))}.\n`;
+    return `### ${threads} thread${threads === '1' ? '' : 's'}
+
+${table(['case', 'time', 'rate', 'of the floor', 'against PyTorch'], rows)}
+${mean}`;
+  });
+  const peer = record.rows.find((r) => r.peer !== undefined)?.peer ?? 'no peer';
+  return `## Kernels
+
+${when(record)} ${record.rows[0].isa}, against ${peer}, median of ${record.rounds} rounds or more.
+
+"Of the floor" is the least time the case can take by the probes below (arithmetic at peak, or every byte moved once at the
+bandwidth of the smallest level of memory that holds them) divided by the time it takes. It can be above 100 % where data stays
+in a cache that the floor does not count on, or where the probe was disturbed.
+
+${sections.join('\n')}
+${probes(record)}
+`;
+}
+
+function train(record) {
+  const rows = record.rows.map((r) => {
+    const net = NETS.find((n) => n.id === r.case);
+    return [
+      `${net.sizes.join('-')}, batch ${net.batch}`,
+      String(r.threads),
+      shown(r.seconds),
+      r.samplesPerSecond.toLocaleString('en'),
+      percent(r.floorFraction),
+      r.peerVersion ?? '–',
+      times(r.ratio),
+    ];
+  });
+  return `## Whole training steps
+
+${when(record)} ${record.rows[0].isa}, Adam, batching and shuffling included, median of ${record.rounds} rounds or more.
+
+${table(['network', 'threads', 'a step', 'samples/s', 'of the floor', 'peer', 'Neurite is faster by'], rows)}
+`;
+}
+
+function compare(record) {
+  const rows = record.rows.map((r) => [
+    r.peer,
+    r.version,
+    r.optimizer,
+    String(r.threads),
+    r.samplesPerSecond.toLocaleString('en'),
+    `${times(r.ratio)} (${r.ratioRange[0]} to ${r.ratioRange[1]})`,
+  ]);
+  const head = ['peer', 'version', 'optimizer', 'threads', 'samples/s', `${record.base} is faster by`];
+  return `## The reference job
+
+${when(record)} ${record.job}. ${record.rounds.kept} quiet rounds of ${record.rounds.run}.
+
+${table(head, rows)}
+`;
+}
+
+const parts = [
+  ['kernels', kernels],
+  ['train', train],
+  [undefined, compare],
+].flatMap(([kind, write]) => {
+  const record = latest(kind);
+  return record === undefined ? [] : [write(record)];
+});
+const text = `# Benchmarks
+
+<!-- Written by bench/report.mjs from bench/history.jsonl; run \`npm run bench:report\` after a benchmark. -->
+
+Absolute times do not travel between machines; ratios of one run do. All peers take turns within each round, a ratio is the
+median over the rounds, and rounds whose probe is more than 10 % off its median are dropped. PyTorch has the same number of
+threads and, for single kernels, writes into existing tensors.
+
+\`\`\`sh
+npm run bench:probe     # what the machine gives
+npm run bench:kernels   # single kernels
+npm run bench:train     # whole training steps
+npm run bench:compare   # the MNIST job against other libraries
+npm run bench:report    # writes this page
+\`\`\`
+
+${parts.join('\n')}`;
+writeFileSync(here('../docs/benchmarks.md'), `${text.trimEnd()}\n`);
+console.log(`docs/benchmarks.md: ${parts.length} of 3 sections, from ${records.length} records`);

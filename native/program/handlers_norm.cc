@@ -1,0 +1,364 @@
+// LAYER_NORM and BATCH_NORM, forward and backward. Sums over rows are taken in slices that depend on the shape alone,
+// then combined by a fixed tree.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "../base/checked.h"
+#include "reader.h"
+
+namespace neurite {
+namespace {
+
+constexpr int64_t kTaskElements = 16 << 10;
+constexpr int64_t kColumns = 256;  // of one task over columns: a slice of rows of them stays in the second-level cache
+
+int64_t rows_per_task(int64_t cols) { return std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, cols)); }
+
+/** Sums `slices` rows of `cols` into out by a tree; the rows are overwritten. */
+template <class T>
+void fold_slices(RunContext& context, T* partial, int64_t slices, int64_t cols, T* out) noexcept {
+  const int64_t group = std::max<int64_t>(kColumns, kTaskElements / slices);
+  context.team.parallel_for(ceil_div(cols, group), [&](int64_t task, int) noexcept {
+    const int64_t column = task * group, n = std::min(group, cols - column);
+    T* const base = partial + column;
+    for (int64_t width = 1; width < slices; width *= 2) {
+      for (int64_t left = 0; left + width < slices; left += 2 * width) {
+        T* const a = base + left * cols;
+        context.table<T>().micro(static_cast<int>(Micro::ADD), a, a, base + (left + width) * cols, a, n);
+      }
+    }
+    if (out != partial) std::memcpy(out + column, base, static_cast<size_t>(n) * sizeof(T));
+  });
+}
+
+struct LayerNormShape {
+  int64_t rows, cols;
+  double eps;
+  Operand x, weight, bias, y, mean, rstd;
+};
+
+template <class T>
+class LayerNorm final : public Instruction {
+ public:
+  explicit LayerNorm(const LayerNormShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const LayerNormShape& s = shape_;
+    if (s.cols == 0) return;
+    const LayerNormArgs<T> all{s.cols,
+                               s.eps,
+                               context.at<const T>(s.x),
+                               context.at<const T>(s.weight),
+                               context.at<const T>(s.bias),
+                               context.at<T>(s.y),
+                               context.at<T>(s.mean),
+                               context.at<T>(s.rstd)};
+    const int64_t step = rows_per_task(s.cols);
+    context.team.parallel_for(ceil_div(s.rows, step), [&](int64_t task, int) noexcept {
+      const int64_t row = task * step;
+      LayerNormArgs<T> args = all;
+      args.x += row * s.cols;
+      if (args.y != nullptr) args.y += row * s.cols;
+      if (args.mean != nullptr) args.mean += row;
+      if (args.rstd != nullptr) args.rstd += row;
+      context.table<T>().layer_norm(args, std::min(step, s.rows - row));
+    });
+  }
+
+ private:
+  LayerNormShape shape_;
+};
+
+struct LayerNormGradShape {
+  int64_t rows, cols;
+  Operand g, x, mean, rstd, weight, dx, dweight, dbias;
+};
+
+template <class T>
+class LayerNormGrad final : public Instruction {
+ public:
+  explicit LayerNormGrad(const LayerNormGradShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const LayerNormGradShape& s = shape_;
+    T* const dweight = context.at<T>(s.dweight);
+    T* const dbias = context.at<T>(s.dbias);
+    const int64_t slices = ceil_div(s.rows, kNormRows);
+    if (s.cols == 0) return;
+    if (slices == 0) {
+      if (dweight != nullptr) std::fill_n(dweight, s.cols, T{0});
+      if (dbias != nullptr) std::fill_n(dbias, s.cols, T{0});
+      return;
+    }
+    T* const weights = reinterpret_cast<T*>(context.shared);
+    T* const biases = weights + (dweight == nullptr ? 0 : slices * s.cols);
+    const LayerNormGradArgs<T> all{s.cols,
+                                   context.at<const T>(s.g),
+                                   context.at<const T>(s.x),
+                                   context.at<const T>(s.mean),
+                                   context.at<const T>(s.rstd),
+                                   context.at<const T>(s.weight),
+                                   context.at<T>(s.dx),
+                                   nullptr,
+                                   nullptr};
+    const int64_t group = std::max<int64_t>(1, kTaskElements / (kNormRows * s.cols));
+    context.team.parallel_for(ceil_div(slices, group), [&](int64_t task, int) noexcept {
+      for (int64_t slice = task * group; slice < std::min(slices, (task + 1) * group); ++slice) {
+        const int64_t row = slice * kNormRows, at = row * s.cols;
+        LayerNormGradArgs<T> args = all;
+        args.g += at;
+        args.x += at;
+        args.mean += row;
+        args.rstd += row;
+        if (args.dx != nullptr) args.dx += at;
+        if (dweight != nullptr) args.dweight = weights + slice * s.cols;
+        if (dbias != nullptr) args.dbias = biases + slice * s.cols;
+        context.table<T>().layer_norm_grad(args, std::min(kNormRows, s.rows - row));
+      }
+    });
+    if (dweight != nullptr) fold_slices(context, weights, slices, s.cols, dweight);
+    if (dbias != nullptr) fold_slices(context, biases, slices, s.cols, dbias);
+  }
+
+ private:
+  LayerNormGradShape shape_;
+};
+
+/** Calls body(slice, first row, rows, first column, columns) for slices of kReduceRows rows by kColumns columns. */
+template <class Body>
+void for_blocks(Team& team, int64_t rows, int64_t cols, Body body) noexcept {
+  const int64_t chunks = ceil_div(cols, kColumns), units = ceil_div(rows, kReduceRows) * chunks;
+  const int64_t unit = std::min(rows, kReduceRows) * std::min(cols, kColumns);
+  const int64_t group = std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, unit));
+  team.parallel_for(ceil_div(units, group), [&](int64_t task, int) noexcept {
+    for (int64_t i = task * group; i < std::min(units, (task + 1) * group); ++i) {
+      const int64_t slice = i / chunks, row = slice * kReduceRows, column = i % chunks * kColumns;
+      body(slice, row, std::min(kReduceRows, rows - row), column, std::min(kColumns, cols - column));
+    }
+  });
+}
+
+/** Mean and sum of squared differences of two sets of `na` and `nb` values from those of each (Chan et al.), into a. */
+template <class T>
+void merge_moments(int64_t na, int64_t nb, int64_t cols, T* mean_a, T* squares_a, const T* mean_b,
+                   const T* squares_b) noexcept {
+  const T share = static_cast<T>(static_cast<double>(nb) / static_cast<double>(na + nb));
+  const T cross = static_cast<T>(static_cast<double>(na) * static_cast<double>(nb) / static_cast<double>(na + nb));
+  for (int64_t j = 0; j < cols; ++j) {
+    const T delta = mean_b[j] - mean_a[j];
+    mean_a[j] += delta * share;
+    squares_a[j] += squares_b[j] + delta * delta * cross;
+  }
+}
+
+struct BatchNormShape {
+  int64_t rows, cols;
+  double eps;
+  Operand g, x, weight, bias, y, mean, variance, dweight, dbias;
+};
+
+template <class T>
+T reciprocal_root(T variance, double eps) noexcept {
+  return T{1} / std::sqrt(variance + static_cast<T>(eps));
+}
+
+template <class T>
+class BatchNorm final : public Instruction {
+ public:
+  explicit BatchNorm(const BatchNormShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const auto [rows, cols] = std::pair{shape_.rows, shape_.cols};
+    if (cols == 0) return;
+    const T* x = context.at<const T>(shape_.x);
+    T* const mean = context.at<T>(shape_.mean);
+    T* const variance = context.at<T>(shape_.variance);
+    T* const scale = reinterpret_cast<T*>(context.shared);
+    moments(context, x, mean, variance, scale + cols);
+    T* const y = context.at<T>(shape_.y);
+    if (y == nullptr) return;
+    const T* weight = context.at<const T>(shape_.weight);
+    for (int64_t j = 0; j < cols; ++j) {
+      scale[j] = reciprocal_root(variance[j], shape_.eps) * (weight == nullptr ? T{1} : weight[j]);
+    }
+    const T* bias = context.at<const T>(shape_.bias);
+    const int64_t step = rows_per_task(cols);
+    context.team.parallel_for(ceil_div(rows, step), [&](int64_t task, int) noexcept {
+      const int64_t row = task * step, at = row * shape_.cols;
+      const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, bias, y + at};
+      context.table<T>().batch_norm(args, std::min(step, shape_.rows - row));
+    });
+  }
+
+ private:
+  void moments(RunContext& context, const T* x, T* mean, T* variance, T* scratch) const noexcept {
+    const int64_t rows = shape_.rows, cols = shape_.cols, slices = ceil_div(rows, kReduceRows);
+    T* const means = slices == 1 ? mean : scratch;
+    T* const squares = slices == 1 ? variance : scratch + slices * cols;
+    for_blocks(context.team, rows, cols, [&](int64_t slice, int64_t row, int64_t n, int64_t column, int64_t width) {
+      const int64_t at = slice * cols + column;
+      context.table<T>().column_moments(x + row * cols + column, n, cols, width, means + at, squares + at);
+    });
+    const auto rows_in = [&](int64_t begin, int64_t end) {
+      return std::min(end * kReduceRows, rows) - std::min(begin * kReduceRows, rows);
+    };
+    const int64_t group = std::max<int64_t>(16, kTaskElements / slices);
+    context.team.parallel_for(ceil_div(cols, group), [&](int64_t task, int) noexcept {
+      const int64_t column = task * group, n = std::min(group, cols - column);
+      for (int64_t width = 1; width < slices; width *= 2) {
+        for (int64_t left = 0; left + width < slices; left += 2 * width) {
+          const int64_t a = left * cols + column, b = (left + width) * cols + column;
+          merge_moments(rows_in(left, left + width), rows_in(left + width, left + 2 * width), n, means + a, squares + a,
+                        means + b, squares + b);
+        }
+      }
+      for (int64_t j = column; j < column + n; ++j) {
+        mean[j] = means[j];
+        variance[j] = squares[j] / static_cast<T>(rows);
+      }
+    });
+  }
+
+  BatchNormShape shape_;
+};
+
+template <class T>
+class BatchNormGrad final : public Instruction {
+ public:
+  explicit BatchNormGrad(const BatchNormShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const int64_t rows = shape_.rows, cols = shape_.cols, slices = ceil_div(rows, kReduceRows);
+    if (cols == 0) return;
+    const T* g = context.at<const T>(shape_.g);
+    const T* x = context.at<const T>(shape_.x);
+    const T* mean = context.at<const T>(shape_.mean);
+    const T* variance = context.at<const T>(shape_.variance);
+    const T* weight = context.at<const T>(shape_.weight);
+    T* const scale = reinterpret_cast<T*>(context.shared);
+    T* const products = scale + cols;  // slices x cols, then the sums in the first row; the same for sums
+    T* const sums = products + slices * cols;
+    for_blocks(context.team, rows, cols, [&](int64_t slice, int64_t row, int64_t n, int64_t column, int64_t width) {
+      const int64_t at = row * cols + column, to = slice * cols + column;
+      const BatchNormArgs<T> args{cols, x + at, mean + column, nullptr, nullptr, nullptr};
+      context.table<T>().batch_norm_sums(args, g + at, n, width, products + to, sums + to);
+    });
+    T* const dweight = context.at<T>(shape_.dweight);
+    T* const dbias = context.at<T>(shape_.dbias);
+    tree(context, products, slices);
+    tree(context, sums, slices);
+    const T inverse = T{1} / static_cast<T>(rows);
+    for (int64_t j = 0; j < cols; ++j) {
+      const T rstd = reciprocal_root(variance[j], shape_.eps);
+      scale[j] = rstd * (weight == nullptr ? T{1} : weight[j]);
+      const T projected = products[j] * rstd;
+      if (dweight != nullptr) dweight[j] = projected;
+      if (dbias != nullptr) dbias[j] = sums[j];
+      products[j] = scale[j] * (rstd * (projected * inverse));
+      sums[j] = scale[j] * (sums[j] * inverse);
+    }
+    T* const dx = context.at<T>(shape_.y);
+    if (dx == nullptr) return;
+    const int64_t step = rows_per_task(cols);
+    context.team.parallel_for(ceil_div(rows, step), [&](int64_t task, int) noexcept {
+      const int64_t row = task * step, at = row * shape_.cols;
+      const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, nullptr, dx + at};
+      context.table<T>().batch_norm_grad(args, g + at, sums, products, std::min(step, shape_.rows - row));
+    });
+  }
+
+ private:
+  void tree(RunContext& context, T* partial, int64_t slices) const noexcept {
+    if (slices > 1) fold_slices(context, partial, slices, shape_.cols, partial);
+  }
+
+  BatchNormShape shape_;
+};
+
+int64_t bytes_of(const InstructionReader& reader, int64_t elements) {
+  return reader.product({elements, dtype_bytes(reader.dtype())});
+}
+
+double epsilon(InstructionReader& reader) {
+  const double eps = reader.f64("eps");
+  if (!(eps >= 0)) reader.fail("eps is " + std::to_string(eps) + ", expected 0 or more");
+  return eps;
+}
+
+}  // namespace
+
+std::unique_ptr<Instruction> parse_LAYER_NORM(InstructionReader& reader) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  const DType dtype = reader.dtype();
+  LayerNormShape s{};
+  s.rows = reader.size("rows");
+  s.cols = reader.size("cols");
+  s.eps = epsilon(reader);
+  const int64_t elements = reader.product({s.rows, s.cols});
+  s.x = reader.input("x", dtype, elements);
+  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
+  s.bias = reader.optional("bias", dtype, s.cols, Access::READ);
+  s.y = reader.optional("y", dtype, elements, Access::WRITE);
+  s.mean = reader.optional("mean", dtype, s.rows, Access::WRITE);
+  s.rstd = reader.optional("rstd", dtype, s.rows, Access::WRITE);
+  return make_float<LayerNorm>(dtype, s);
+}
+
+std::unique_ptr<Instruction> parse_LAYER_NORM_GRAD(InstructionReader& reader) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  const DType dtype = reader.dtype();
+  LayerNormGradShape s{};
+  s.rows = reader.size("rows");
+  s.cols = reader.size("cols");
+  const int64_t elements = reader.product({s.rows, s.cols});
+  s.g = reader.input("g", dtype, elements);
+  s.x = reader.input("x", dtype, elements);
+  s.mean = reader.input("mean", dtype, s.rows);
+  s.rstd = reader.input("rstd", dtype, s.rows);
+  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
+  s.dx = reader.optional("dx", dtype, elements, Access::WRITE);
+  s.dweight = reader.optional("dweight", dtype, s.cols, Access::WRITE);
+  s.dbias = reader.optional("dbias", dtype, s.cols, Access::WRITE);
+  const int64_t sums = (s.dweight.present() ? 1 : 0) + (s.dbias.present() ? 1 : 0);
+  reader.need_shared(bytes_of(reader, reader.product({sums, ceil_div(s.rows, kNormRows), s.cols})));
+  return make_float<LayerNormGrad>(dtype, s);
+}
+
+std::unique_ptr<Instruction> parse_BATCH_NORM(InstructionReader& reader) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  const DType dtype = reader.dtype();
+  BatchNormShape s{};
+  s.rows = reader.size("rows");
+  s.cols = reader.size("cols");
+  if (s.rows == 0) reader.fail("rows is 0, expected at least one");
+  s.eps = epsilon(reader);
+  const int64_t elements = reader.product({s.rows, s.cols});
+  s.x = reader.input("x", dtype, elements);
+  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
+  s.bias = reader.optional("bias", dtype, s.cols, Access::READ);
+  s.y = reader.optional("y", dtype, elements, Access::WRITE);
+  s.mean = reader.output("mean", dtype, s.cols);
+  s.variance = reader.output("variance", dtype, s.cols);
+  reader.need_shared(bytes_of(reader, reader.product({s.cols, 1 + 2 * ceil_div(s.rows, kReduceRows)})));
+  return make_float<BatchNorm>(dtype, s);
+}
+
+std::unique_ptr<Instruction> parse_BATCH_NORM_GRAD(InstructionReader& reader) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  const DType dtype = reader.dtype();
+  BatchNormShape s{};
+  s.rows = reader.size("rows");
+  s.cols = reader.size("cols");
+  if (s.rows == 0) reader.fail("rows is 0, expected at least one");
+  s.eps = epsilon(reader);
+  const int64_t elements = reader.product({s.rows, s.cols});
+  s.g = reader.input("g", dtype, elements);
+  s.x = reader.input("x", dtype, elements);
+  s.mean = reader.input("mean", dtype, s.cols);
+  s.variance = reader.input("variance", dtype, s.cols);
+  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
+  s.y = reader.optional("dx", dtype, elements, Access::WRITE);
+  s.dweight = reader.optional("dweight", dtype, s.cols, Access::WRITE);
+  s.dbias = reader.optional("dbias", dtype, s.cols, Access::WRITE);
+  reader.need_shared(bytes_of(reader, reader.product({s.cols, 1 + 2 * ceil_div(s.rows, kReduceRows)})));
+  return make_float<BatchNormGrad>(dtype, s);
+}
+
+}  // namespace neurite

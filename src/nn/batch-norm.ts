@@ -1,0 +1,141 @@
+import {
+  add,
+  batchNorm,
+  type FloatDType,
+  isFloat,
+  mul,
+  OptionError,
+  ones,
+  Parameter,
+  reciprocal,
+  rsqrt,
+  ShapeError,
+  State,
+  stopGradient,
+  sub,
+  type Tensor,
+  zeros,
+} from '../core.js';
+import { sizeOf } from '../shape.js';
+import { showShape } from './describe.js';
+import { Module } from './module.js';
+
+export interface BatchNormOptions {
+  /** Added to the variance, >= 0 (default 1e-5). */
+  readonly eps?: number;
+  /** Weight of the new value in the running statistics, in [0, 1] (default 0.1), or null: the average over all batches. */
+  readonly momentum?: number | null;
+  /** Whether there is a weight and a bias (default true). */
+  readonly affine?: boolean;
+  /** Whether running statistics are kept; without them evaluation uses those of the batch (default true). */
+  readonly trackRunningStats?: boolean;
+  /** float32 unless stated; float64 is for gradient checks. */
+  readonly dtype?: FloatDType;
+}
+
+/**
+ * Batch normalisation of `[batch, features]` (or `[batch, length, features]`): every feature has mean 0 and variance 1 over all
+ * other axes, then weight and bias.
+ *
+ * y = (x − mean) / √(variance + ε) · weight + bias. In training the statistics are the batch's, with the variance of the
+ * population, and r ← (1 − momentum)·r + momentum·s updates the running ones, with the unbiased variance (n − 1). Evaluation uses
+ * the running ones. Weight starts as ones, bias as zeros, running mean 0 and variance 1. The update is a pending write: the
+ * realisation that computes the loss carries it out, once for each call of `forward`.
+ *
+ * @param numFeatures size of the last axis, >= 1.
+ * @param options `eps` ε, `momentum`, `affine`, `trackRunningStats`, `dtype`.
+ * @throws OptionError for options outside their range; ShapeError from `forward`, in training also for a single value a feature.
+ * @example
+ * const layer = new nn.BatchNorm1d(16);
+ * layer.forward(zeros([8, 16])).shape; // [8, 16]
+ * @see Ioffe and Szegedy (2015), Batch normalization; PyTorch, torch.nn.BatchNorm1d (whose length axis comes last).
+ */
+export class BatchNorm1d extends Module {
+  readonly numFeatures: number;
+  readonly eps: number;
+  readonly momentum: number | null;
+  weight: Parameter | null;
+  bias: Parameter | null;
+  runningMean: State | null;
+  runningVar: State | null;
+  numBatchesTracked: State | null;
+
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super();
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, dtype = 'float32' } = options;
+    if (!Number.isInteger(numFeatures) || numFeatures < 1) {
+      throw new OptionError(`BatchNorm1d: numFeatures is ${String(numFeatures)}, expected a whole number >= 1`);
+    }
+    if (!(eps >= 0 && Number.isFinite(eps))) {
+      throw new OptionError(`BatchNorm1d: eps is ${eps}, expected a finite number >= 0`);
+    }
+    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
+      throw new OptionError(`BatchNorm1d: momentum is ${String(momentum)}, expected a number in [0, 1] or null`);
+    }
+    if (!isFloat(dtype)) throw new OptionError(`BatchNorm1d: dtype is ${String(dtype)}, expected float32 or float64`);
+    const shape = [numFeatures];
+    this.numFeatures = numFeatures;
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = affine ? new Parameter(ones(shape, { dtype }), 'weight') : null;
+    this.bias = affine ? new Parameter(zeros(shape, { dtype }), 'bias') : null;
+    this.runningMean = trackRunningStats ? new State(zeros(shape, { dtype }), 'runningMean') : null;
+    this.runningVar = trackRunningStats ? new State(ones(shape, { dtype }), 'runningVar') : null;
+    this.numBatchesTracked = trackRunningStats ? new State(zeros([], { dtype: 'int32' }), 'numBatchesTracked') : null;
+  }
+
+  /**
+   * @param x `[batch, numFeatures]` or `[batch, length, numFeatures]`
+   * @returns the shape of x
+   * @throws ShapeError for another shape, or a single value a feature in training; DTypeError when x is not of the layer's dtype.
+   */
+  forward(x: Tensor): Tensor {
+    const { numFeatures, eps, runningMean, runningVar } = this;
+    if (x.shape.length < 2 || x.shape.length > 3 || x.shape.at(-1) !== numFeatures) {
+      throw new ShapeError(
+        `${this.label}: got ${showShape(x.shape)}, expected [batch, ${numFeatures}] or [batch, length, ${numFeatures}]`,
+      );
+    }
+    const [weight, bias] = [this.weight?.read() ?? null, this.bias?.read() ?? null];
+    if (!this.training && runningMean !== null && runningVar !== null) {
+      const rstd = rsqrt(add(runningVar.read(), eps));
+      const y = mul(sub(x, runningMean.read()), weight === null ? rstd : mul(rstd, weight));
+      return bias === null ? y : add(y, bias);
+    }
+    const n = sizeOf(x.shape.slice(0, -1));
+    if (n < 2 && this.training) {
+      throw new ShapeError(
+        `${this.label}: got ${showShape(x.shape)}, expected more than 1 value a feature in training; use a larger batch or call eval()`,
+      );
+    }
+    const { y, mean, variance } = batchNorm(x, { weight, bias, eps });
+    if (this.training) this.#track(stopGradient(mean), mul(stopGradient(variance), n / (n - 1)));
+    return y;
+  }
+
+  #track(mean: Tensor, variance: Tensor): void {
+    const { runningMean, runningVar, numBatchesTracked, momentum } = this;
+    if (runningMean === null || runningVar === null || numBatchesTracked === null) return;
+    const count = add(numBatchesTracked.read(), 1);
+    numBatchesTracked.assign(count);
+    for (const [cell, value] of [
+      [runningMean, mean],
+      [runningVar, variance],
+    ] as const) {
+      const old = cell.read();
+      const [kept, share] =
+        momentum === null ? cumulative(count.cast(cell.dtype)) : ([1 - momentum, momentum] as const);
+      cell.assign(add(mul(old, kept), mul(value, share)));
+    }
+  }
+
+  override toString(): string {
+    return `BatchNorm1d(${this.numFeatures})`;
+  }
+}
+
+/** Weights of the old and the new value in the average of `count` values. */
+function cumulative(count: Tensor): readonly [Tensor, Tensor] {
+  const share = reciprocal(count);
+  return [sub(1, share), share];
+}

@@ -1,0 +1,81 @@
+import {
+  type FloatDType,
+  isFloat,
+  layerNorm,
+  OptionError,
+  ones,
+  Parameter,
+  type Shape,
+  ShapeError,
+  type Tensor,
+  zeros,
+} from '../core.js';
+import { sameShape } from '../shape.js';
+import { showShape } from './describe.js';
+import { Module } from './module.js';
+
+export interface LayerNormOptions {
+  /** Added to the variance, >= 0 (default 1e-5). */
+  readonly eps?: number;
+  /** Whether there is a weight and a bias (default true). */
+  readonly affine?: boolean;
+  /** Whether there is a bias beside the weight (default true). */
+  readonly bias?: boolean;
+  /** float32 unless stated; float64 is for gradient checks. */
+  readonly dtype?: FloatDType;
+}
+
+/**
+ * Layer normalisation: every sample has mean 0 and variance 1 over the last axes, then weight and bias.
+ *
+ * y = (x − mean) / √(variance + ε) · weight + bias, variance of the population; training and evaluation are the same. Weight
+ * starts as ones, bias as zeros, both of `normalizedShape`.
+ *
+ * @param normalizedShape size of the last axis, or sizes of the last axes, each >= 1.
+ * @param options `eps` ε, `affine`, `bias`, `dtype`.
+ * @throws OptionError for sizes that are not whole numbers >= 1 or eps < 0; ShapeError from `forward`.
+ * @example new nn.LayerNorm(768).forward(zeros([4, 10, 768])).shape; // [4, 10, 768]
+ * @see Ba et al. (2016), Layer normalization; PyTorch, torch.nn.LayerNorm.
+ */
+export class LayerNorm extends Module {
+  readonly normalizedShape: Shape;
+  readonly eps: number;
+  weight: Parameter | null;
+  bias: Parameter | null;
+
+  constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
+    super();
+    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+    if (shape.length === 0 || !shape.every((n) => Number.isInteger(n) && n >= 1)) {
+      throw new OptionError(`LayerNorm: normalizedShape is [${shape}], expected whole numbers >= 1, at least one`);
+    }
+    const { eps = 1e-5, affine = true, bias = true, dtype = 'float32' } = options;
+    if (!(eps >= 0 && Number.isFinite(eps)))
+      throw new OptionError(`LayerNorm: eps is ${eps}, expected a finite number >= 0`);
+    if (!isFloat(dtype)) throw new OptionError(`LayerNorm: dtype is ${String(dtype)}, expected float32 or float64`);
+    this.normalizedShape = shape;
+    this.eps = eps;
+    this.weight = affine ? new Parameter(ones(shape, { dtype }), 'weight') : null;
+    this.bias = affine && bias ? new Parameter(zeros(shape, { dtype }), 'bias') : null;
+  }
+
+  /**
+   * @param x `[…, …normalizedShape]`
+   * @returns the shape of x
+   * @throws ShapeError when the last axes are others; DTypeError when x is not of the layer's dtype.
+   */
+  forward(x: Tensor): Tensor {
+    const { normalizedShape, eps } = this;
+    const last = x.shape.slice(Math.max(0, x.shape.length - normalizedShape.length));
+    if (!sameShape(last, normalizedShape)) {
+      const expected =
+        normalizedShape.length === 1 ? `dimension ${normalizedShape[0]}` : `dimensions ${showShape(normalizedShape)}`;
+      throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected last ${expected}`);
+    }
+    return layerNorm(x, normalizedShape, { weight: this.weight?.read() ?? null, bias: this.bias?.read() ?? null, eps });
+  }
+
+  override toString(): string {
+    return `LayerNorm(${this.normalizedShape.join('×')})`;
+  }
+}

@@ -1,0 +1,24 @@
+export {
+  type Category,
+  type CategoryInput,
+  LabelEncoder,
+  OneHotEncoder,
+  type OneHotOptions,
+  OrdinalEncoder,
+} from './encoders.js';
+export { Imputer, type ImputerOptions } from './imputer.js';
+export { Normalizer } from './normalizer.js';
+export { PCA, type PCAOptions, Whitening, type WhiteningOptions } from './pca.js';
+export { type AnyTransformer, fromJSON, Pipeline } from './pipeline.js';
+export {
+  type ConstantOption,
+  MeanCenterer,
+  type MinMaxOptions,
+  MinMaxScaler,
+  type RobustOptions,
+  RobustScaler,
+  StandardScaler,
+} from './scalers.js';
+export type { TransformerState } from './state.js';
+export type { Like, Table, TableInput } from './table.js';
+export { Transformer } from './transformer.js';

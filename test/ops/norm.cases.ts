@@ -1,0 +1,157 @@
+import { buildAll, type Tensor } from '../../src/graph/tensor.js';
+import * as ops from '../../src/ops/index.js';
+import { normOps } from '../../src/ops/norm.js';
+import { float, floats, type OpCase } from './case.js';
+
+const EPS = 1e-5;
+/** [rows, cols]: around the vector widths, slices of 64 and 128 rows, blocks of 4096 columns. */
+const SHAPES = [
+  [1, 2],
+  [2, 3],
+  [3, 5],
+  [4, 4],
+  [5, 15],
+  [4, 16],
+  [3, 17],
+  [2, 33],
+  [65, 31],
+  [129, 7],
+  [300, 64],
+  [2, 5000],
+  [97, 1031],
+];
+const AFFINE = ['none', 'weight', 'both'] as const;
+const affine = (i: number) => AFFINE[i % 3];
+
+/**
+ * Values of size up to 4 about a mean of up to 1: the mean has n / 16 roundings or fewer, which the difference x - mean keeps
+ * whole, and 1 / sqrt(variance + eps) half of those of the variance. Scale: the size of x over the deviation, times the weight.
+ */
+function forward(name: 'layerNorm' | 'batchNorm'): OpCase[] {
+  const byRow = name === 'layerNorm';
+  const axis = byRow ? 1 : 0;
+  return SHAPES.filter(([rows]) => byRow || rows > 1).map(([rows, cols], i): OpCase => {
+    const kind = affine(i);
+    const params =
+      kind === 'none' ? [] : [float([cols], 0.5, 2, 2), ...(kind === 'both' ? [float([cols], -1, 1, 3)] : [])];
+    const n = byRow ? cols : rows;
+    const spread = (x: Tensor) => ops.rsqrt(ops.add(ops.variance(x, { axis, correction: 0, keepDims: true }), EPS));
+    return {
+      name: `[${rows}, ${cols}] ${kind}`,
+      inputs: [float([rows, cols], -2, 4, i + 1), ...params],
+      run: (...x) => buildAll(normOps[name], x, { eps: EPS, affine: kind }),
+      bound: {
+        count: n + 16,
+        scale: (x) => {
+          const r = spread(x);
+          const size = ops.add(ops.mul(ops.add(ops.mul(x, 0), 10), ops.add(r, ops.mul(ops.mul(r, r), 4))), 2);
+          const flat = ops.add(
+            ops.reshape(ops.mul(ops.add(r, ops.mul(r, ops.mul(r, r))), 0), [byRow ? rows : cols]),
+            8,
+          );
+          const perGroup = byRow
+            ? ops.add(flat, ops.reshape(ops.mul(ops.add(r, ops.mul(r, ops.mul(r, r))), 16), [rows]))
+            : ops.mul(flat, 4);
+          return [size, flat, perGroup];
+        },
+      },
+    };
+  });
+}
+
+/** Sums of n terms of size |g| |z| weight with z of a few units: n roundings of the largest of them, times rstd in dx. */
+function backward(name: 'layerNormGrad' | 'batchNormGrad'): OpCase[] {
+  const byRow = name === 'layerNormGrad';
+  return SHAPES.map(([rows, cols], i): OpCase => {
+    const weighted = i % 2 === 0;
+    const groups = byRow ? rows : cols;
+    return {
+      name: `[${rows}, ${cols}]${weighted ? ' weight' : ''}`,
+      inputs: [
+        float([rows, cols], -1, 1, 1),
+        float([rows, cols], -2, 2, 2),
+        float([groups], -0.5, 0.5, 3),
+        float([groups], 0.5, 1.5, 4),
+        ...(weighted ? [float([cols], 0.5, 2, 5)] : []),
+      ],
+      run: (...x) => buildAll(normOps[name], x, { eps: EPS, affine: weighted ? 'weight' : 'none' }),
+      // |z| <= 2.5 * 1.5, |h| <= 2, rstd <= 1.5: dx <= 1.5 (2 + 2 + 4 * 8); a column of dweight has terms up to 4.
+      bound: {
+        count: 16,
+        scale: (g) => [
+          ops.mul(ops.add(ops.mul(g, 0), byRow ? cols / 16 + 2 : rows / 16 + 2), 54),
+          ops.full([1], 4 * (rows + 2)),
+          ops.full([1], rows + 2),
+        ],
+      },
+    };
+  });
+}
+
+export const normCases = {
+  layerNorm: [
+    ...forward('layerNorm'),
+    {
+      name: 'known',
+      inputs: [floats([1, 3, -2, 2], [2, 2])],
+      run: (x) => ops.layerNorm(x, [2], { eps: 0 }),
+      bound: { ulps: 2 },
+      expected: [-1, 1, -1, 1],
+    },
+    {
+      name: 'two axes',
+      inputs: [float([2, 2, 3]), float([2, 3], 0.5, 2, 2), float([2, 3], -1, 1, 3)],
+      run: (x, weight, bias) => ops.layerNorm(x, [2, 3], { weight, bias }),
+      bound: { count: 32, scale: () => ops.full([1], 8) },
+    },
+    // The mean is a million times the deviation: E[x^2] - E[x]^2 would lose everything.
+    {
+      name: 'far from zero',
+      inputs: [floats([1_000_001, 999_999], [1, 2])],
+      run: (x) => ops.layerNorm(x, [2], { eps: 0 }),
+      bound: { ulps: 2 },
+      expected: [1, -1],
+      grad: false,
+    },
+    {
+      name: 'NaN stays in its row',
+      inputs: [floats([1, NaN, 1, 3], [2, 2])],
+      run: (x) => ops.layerNorm(x, [2], { eps: 0 }),
+      bound: { ulps: 2 },
+      expected: [NaN, NaN, -1, 1],
+      grad: false,
+    },
+    {
+      name: 'no rows',
+      inputs: [float([0, 3])],
+      run: (x) => ops.layerNorm(x, [3]),
+      bound: 'exact',
+    },
+  ],
+  layerNormGrad: backward('layerNormGrad'),
+  batchNorm: [
+    ...forward('batchNorm'),
+    {
+      name: 'known',
+      inputs: [floats([1, -2, 3, 2], [2, 2])],
+      run: (x) => ops.batchNorm(x, { eps: 0 }).y,
+      bound: { ulps: 2 },
+      expected: [-1, -1, 1, 1],
+    },
+    {
+      name: 'rank 3',
+      inputs: [float([2, 2, 3]), float([3], 0.5, 2, 2), float([3], -1, 1, 3)],
+      run: (x, weight, bias) => Object.values(ops.batchNorm(x, { weight, bias })),
+      bound: { count: 32, scale: () => [ops.full([1], 16), ops.full([1], 4), ops.full([1], 8)] },
+    },
+    {
+      name: 'far from zero',
+      inputs: [floats([1_000_001, 999_999], [2, 1])],
+      run: (x) => ops.batchNorm(x, { eps: 0 }).y,
+      bound: { ulps: 2 },
+      expected: [1, -1],
+      grad: false,
+    },
+  ],
+  batchNormGrad: backward('batchNormGrad'),
+} satisfies Record<keyof typeof normOps, OpCase[]>;

@@ -1,0 +1,7 @@
+// One copy of the library, however it is loaded: a tensor of one is a tensor of the other.
+import { createRequire } from 'node:module';
+import * as imported from 'neurite';
+
+const required = createRequire(import.meta.url)('neurite');
+if (required.Tensor !== imported.Tensor) throw new Error('require and import give two copies');
+console.log('trained one copy');

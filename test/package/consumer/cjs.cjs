@@ -1,0 +1,4 @@
+const neurite = require('neurite');
+const train = require('./train.cjs');
+
+console.log(`trained ${train(neurite)}`);

@@ -1,0 +1,3 @@
+const train = require('./train.cjs');
+
+import('neurite').then((neurite) => console.log(`trained ${train(neurite)}`));
