@@ -1,6 +1,6 @@
 // What the machine gives, as one JSON object:   neurite_probe THREADS...
-// Arithmetic of each instruction set, bandwidth of each level of memory, and the pool's barrier; each the best of several
-// tries, since anything else on the machine only takes away.
+// Arithmetic of each instruction set, bandwidth of each level of memory, and the pool's barrier; each the best of
+// several tries, since anything else on the machine only takes away.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -25,16 +25,15 @@ namespace {
 #endif
 
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 template <class T>
 void keep(const T& value) {
   asm volatile("" : : "m"(value) : "memory");
 }
 
-// --- Arithmetic: twelve independent chains, enough for a latency of 4 to 6 on two pipes --------------------------------
+// --- Arithmetic: twelve independent chains, enough for a latency of 4 to 6 on two pipes
+// --------------------------------
 constexpr int64_t kChains = 12;
 constexpr int64_t kTurns = 1'000'000;
 
@@ -47,18 +46,18 @@ struct Arithmetic {
 // Read at run time and all different: equal chains would be computed once.
 volatile float starts[kChains] = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.8f, 0.9f, 1.0f, 1.1f, 1.2f};
 
-#define ARITHMETIC(name, attribute, Vector, set, fold)                                                    \
-  attribute void name() {                                                                                 \
-    const Vector m = set(0.999f), a = set(0.001f);                                                        \
-    Vector x0 = set(starts[0]), x1 = set(starts[1]), x2 = set(starts[2]), x3 = set(starts[3]);            \
-    Vector x4 = set(starts[4]), x5 = set(starts[5]), x6 = set(starts[6]), x7 = set(starts[7]);            \
-    Vector x8 = set(starts[8]), x9 = set(starts[9]), xa = set(starts[10]), xb = set(starts[11]);          \
-    for (int64_t i = 0; i < kTurns; ++i) {                                                                \
-      fold(x0, m, a), fold(x1, m, a), fold(x2, m, a), fold(x3, m, a), fold(x4, m, a), fold(x5, m, a);     \
-      fold(x6, m, a), fold(x7, m, a), fold(x8, m, a), fold(x9, m, a), fold(xa, m, a), fold(xb, m, a);     \
-    }                                                                                                     \
-    keep(x0), keep(x1), keep(x2), keep(x3), keep(x4), keep(x5), keep(x6), keep(x7), keep(x8), keep(x9);   \
-    keep(xa), keep(xb);                                                                                   \
+#define ARITHMETIC(name, attribute, Vector, set, fold)                                                  \
+  attribute void name() {                                                                               \
+    const Vector m = set(0.999f), a = set(0.001f);                                                      \
+    Vector x0 = set(starts[0]), x1 = set(starts[1]), x2 = set(starts[2]), x3 = set(starts[3]);          \
+    Vector x4 = set(starts[4]), x5 = set(starts[5]), x6 = set(starts[6]), x7 = set(starts[7]);          \
+    Vector x8 = set(starts[8]), x9 = set(starts[9]), xa = set(starts[10]), xb = set(starts[11]);        \
+    for (int64_t i = 0; i < kTurns; ++i) {                                                              \
+      fold(x0, m, a), fold(x1, m, a), fold(x2, m, a), fold(x3, m, a), fold(x4, m, a), fold(x5, m, a);   \
+      fold(x6, m, a), fold(x7, m, a), fold(x8, m, a), fold(x9, m, a), fold(xa, m, a), fold(xb, m, a);   \
+    }                                                                                                   \
+    keep(x0), keep(x1), keep(x2), keep(x3), keep(x4), keep(x5), keep(x6), keep(x7), keep(x8), keep(x9); \
+    keep(xa), keep(xb);                                                                                 \
   }
 
 #if defined(__x86_64__)
@@ -94,7 +93,8 @@ std::vector<Arithmetic> usable() {
   return all;
 }
 
-// --- Bandwidth ---------------------------------------------------------------------------------------------------------
+// --- Bandwidth
+// ---------------------------------------------------------------------------------------------------------
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
 // The widest vectors the machine has: with narrower ones L1 and L2 would look slower than they are.
 #define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -111,7 +111,8 @@ WIDEST void read(float* a, const float*, const float*, int64_t n) {
   keep(sums);
 }
 WIDEST void copy(float* a, const float* b, const float*, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) a[i] = b[i] + 1.0f;  // plus 1: the compiler would call memcpy, which may bypass caches
+  for (int64_t i = 0; i < n; ++i)
+    a[i] = b[i] + 1.0f;  // plus 1: the compiler would call memcpy, which may bypass caches
   keep(*a);
 }
 WIDEST void triad(float* __restrict a, const float* __restrict b, const float* __restrict c, int64_t n) {
@@ -139,7 +140,8 @@ struct Level {
 constexpr Level kLevels[] = {
     {"L1", 24 << 10, true}, {"L2", 1 << 20, true}, {"L3", 64 << 20, false}, {"memory", int64_t{1} << 30, false}};
 
-// --- Threads that start together ---------------------------------------------------------------------------------------
+// --- Threads that start together
+// ---------------------------------------------------------------------------------------
 /** Seconds from the common start to the last end of work(thread), the best of `tries`. */
 template <class Prepare, class Work>
 double best_of(int tries, int threads, Prepare&& prepare, Work&& work) {

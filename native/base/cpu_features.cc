@@ -45,9 +45,7 @@ uint64_t saved_state() {
 #endif
 }
 
-bool bit(uint64_t word, int index) {
-  return (word >> index & 1) != 0;
-}
+bool bit(uint64_t word, int index) { return (word >> index & 1) != 0; }
 
 void detect(CpuFeatures& f) {
   const Registers base = cpuid(0, 0);

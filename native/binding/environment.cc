@@ -64,8 +64,8 @@ napi_value Environment::wrap(std::shared_ptr<const Program> program) {
 
 napi_value Environment::wrap(Frame frame, napi_value buffers) {
   const napi_value object = wrap(std::make_unique<FrameHandle>(FrameHandle{std::move(frame), live_frames_}));
-  // A property that nothing can replace, holding an array that nothing can change: as long as the frame is reachable, so is
-  // the memory it points to, and no reference has to be counted.
+  // A property that nothing can replace, holding an array that nothing can change: as long as the frame is reachable,
+  // so is the memory it points to, and no reference has to be counted.
   check(env_, napi_object_freeze(env_, buffers));
   napi_property_descriptor property{"buffers", nullptr, nullptr, nullptr, nullptr, buffers, napi_default, nullptr};
   check(env_, napi_define_properties(env_, object, 1, &property));

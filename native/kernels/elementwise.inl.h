@@ -54,54 +54,30 @@ NEURITE_INLINE void floating_micro(int code, T* out, const T* a, const T* b, int
   using V = Vec<T>;
   const V one = V::set(1), zero = V::set(0), infinity = V::set(kInfinity);
   switch (static_cast<Micro>(code)) {
-    case Micro::POW:
-      return map(out, a, b, n, [](V x, V y) { return pow(x, y); });
-    case Micro::TANH_GRAD:
-      return map(out, a, b, n, [one](V g, V y) { return g * ((one - y) * (one + y)); });
-    case Micro::SIGMOID_GRAD:
-      return map(out, a, b, n, [one](V g, V y) { return g * (y * (one - y)); });
-    case Micro::FLOOR:
-      return map(out, a, n, [](V x) { return floor(x); });
-    case Micro::CEIL:
-      return map(out, a, n, [](V x) { return ceil(x); });
-    case Micro::ROUND:
-      return map(out, a, n, [](V x) { return round(x); });
-    case Micro::TRUNC:
-      return map(out, a, n, [](V x) { return trunc(x); });
-    case Micro::SQRT:
-      return map(out, a, n, [](V x) { return sqrt(x); });
-    case Micro::RSQRT:
-      return map(out, a, n, [one](V x) { return one / sqrt(x); });
-    case Micro::RECIPROCAL:
-      return map(out, a, n, [one](V x) { return one / x; });
-    case Micro::EXP:
-      return map(out, a, n, [](V x) { return exp(x); });
-    case Micro::EXPM1:
-      return map(out, a, n, [](V x) { return expm1(x); });
-    case Micro::LOG:
-      return map(out, a, n, [](V x) { return log(x); });
-    case Micro::LOG1P:
-      return map(out, a, n, [](V x) { return log1p(x); });
-    case Micro::SIN:
-      return map(out, a, n, [](V x) { return sin(x); });
-    case Micro::COS:
-      return map(out, a, n, [](V x) { return cos(x); });
-    case Micro::TAN:
-      return map(out, a, n, [](V x) { return tan(x); });
-    case Micro::TANH:
-      return map(out, a, n, [](V x) { return tanh(x); });
-    case Micro::SIGMOID:
-      return map(out, a, n, [](V x) { return sigmoid(x); });
-    case Micro::ERF:
-      return map(out, a, n, [](V x) { return erf(x); });
-    case Micro::SOFTPLUS:
-      return map(out, a, n, [](V x) { return softplus(x); });
-    case Micro::IS_FINITE:
-      return map(out, a, n, [=](V x) { return select(lt(abs(x), infinity), one, zero); });
-    case Micro::IS_NAN:
-      return map(out, a, n, [=](V x) { return select(is_nan(x), one, zero); });
-    default:
-      return;  // the verifier lets no other code through
+    case Micro::POW: return map(out, a, b, n, [](V x, V y) { return pow(x, y); });
+    case Micro::TANH_GRAD: return map(out, a, b, n, [one](V g, V y) { return g * ((one - y) * (one + y)); });
+    case Micro::SIGMOID_GRAD: return map(out, a, b, n, [one](V g, V y) { return g * (y * (one - y)); });
+    case Micro::FLOOR: return map(out, a, n, [](V x) { return floor(x); });
+    case Micro::CEIL: return map(out, a, n, [](V x) { return ceil(x); });
+    case Micro::ROUND: return map(out, a, n, [](V x) { return round(x); });
+    case Micro::TRUNC: return map(out, a, n, [](V x) { return trunc(x); });
+    case Micro::SQRT: return map(out, a, n, [](V x) { return sqrt(x); });
+    case Micro::RSQRT: return map(out, a, n, [one](V x) { return one / sqrt(x); });
+    case Micro::RECIPROCAL: return map(out, a, n, [one](V x) { return one / x; });
+    case Micro::EXP: return map(out, a, n, [](V x) { return exp(x); });
+    case Micro::EXPM1: return map(out, a, n, [](V x) { return expm1(x); });
+    case Micro::LOG: return map(out, a, n, [](V x) { return log(x); });
+    case Micro::LOG1P: return map(out, a, n, [](V x) { return log1p(x); });
+    case Micro::SIN: return map(out, a, n, [](V x) { return sin(x); });
+    case Micro::COS: return map(out, a, n, [](V x) { return cos(x); });
+    case Micro::TAN: return map(out, a, n, [](V x) { return tan(x); });
+    case Micro::TANH: return map(out, a, n, [](V x) { return tanh(x); });
+    case Micro::SIGMOID: return map(out, a, n, [](V x) { return sigmoid(x); });
+    case Micro::ERF: return map(out, a, n, [](V x) { return erf(x); });
+    case Micro::SOFTPLUS: return map(out, a, n, [](V x) { return softplus(x); });
+    case Micro::IS_FINITE: return map(out, a, n, [=](V x) { return select(lt(abs(x), infinity), one, zero); });
+    case Micro::IS_NAN: return map(out, a, n, [=](V x) { return select(is_nan(x), one, zero); });
+    default: return;  // the verifier lets no other code through
   }
 }
 
@@ -110,48 +86,28 @@ void micro(int code, T* out, const T* a, const T* b, const T* c, int64_t n) noex
   using V = Vec<T>;
   const V one = V::set(1), zero = V::set(0);
   switch (static_cast<Micro>(code)) {
-    case Micro::ADD:
-      return map(out, a, b, n, [](V x, V y) { return x + y; });
-    case Micro::SUB:
-      return map(out, a, b, n, [](V x, V y) { return x - y; });
-    case Micro::MUL:
-      return map(out, a, b, n, [](V x, V y) { return x * y; });
-    case Micro::DIV:
-      return map(out, a, b, n, [](V x, V y) { return x / y; });
-    case Micro::MAXIMUM:
-      return map(out, a, b, n, [](V x, V y) { return maximum(x, y); });
-    case Micro::MINIMUM:
-      return map(out, a, b, n, [](V x, V y) { return minimum(x, y); });
-    case Micro::EQUAL:
-      return map(out, a, b, n, [=](V x, V y) { return select(eq(x, y), one, zero); });
-    case Micro::NOT_EQUAL:
-      return map(out, a, b, n, [=](V x, V y) { return select(eq(x, y), zero, one); });
-    case Micro::LESS:
-      return map(out, a, b, n, [=](V x, V y) { return select(lt(x, y), one, zero); });
-    case Micro::LESS_EQUAL:
-      return map(out, a, b, n, [=](V x, V y) { return select(le(x, y), one, zero); });
-    case Micro::GREATER:
-      return map(out, a, b, n, [=](V x, V y) { return select(lt(y, x), one, zero); });
-    case Micro::GREATER_EQUAL:
-      return map(out, a, b, n, [=](V x, V y) { return select(le(y, x), one, zero); });
-    case Micro::AND:
-      return map(out, a, b, n, [=](V x, V y) { return select(eq(x, zero) | eq(y, zero), zero, one); });
-    case Micro::OR:
-      return map(out, a, b, n, [=](V x, V y) { return select(eq(x, zero) & eq(y, zero), zero, one); });
-    case Micro::NOT:
-      return map(out, a, n, [=](V x) { return select(eq(x, zero), one, zero); });
-    case Micro::WHERE:
-      return map(out, a, b, c, n, [=](V x, V y, V z) { return select(eq(x, zero), z, y); });
-    case Micro::NEG:
-      return map(out, a, n, [](V x) { return neg(x); });
-    case Micro::ABS:
-      return map(out, a, n, [](V x) { return abs(x); });
+    case Micro::ADD: return map(out, a, b, n, [](V x, V y) { return x + y; });
+    case Micro::SUB: return map(out, a, b, n, [](V x, V y) { return x - y; });
+    case Micro::MUL: return map(out, a, b, n, [](V x, V y) { return x * y; });
+    case Micro::DIV: return map(out, a, b, n, [](V x, V y) { return x / y; });
+    case Micro::MAXIMUM: return map(out, a, b, n, [](V x, V y) { return maximum(x, y); });
+    case Micro::MINIMUM: return map(out, a, b, n, [](V x, V y) { return minimum(x, y); });
+    case Micro::EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, y), one, zero); });
+    case Micro::NOT_EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, y), zero, one); });
+    case Micro::LESS: return map(out, a, b, n, [=](V x, V y) { return select(lt(x, y), one, zero); });
+    case Micro::LESS_EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(le(x, y), one, zero); });
+    case Micro::GREATER: return map(out, a, b, n, [=](V x, V y) { return select(lt(y, x), one, zero); });
+    case Micro::GREATER_EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(le(y, x), one, zero); });
+    case Micro::AND: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, zero) | eq(y, zero), zero, one); });
+    case Micro::OR: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, zero) & eq(y, zero), zero, one); });
+    case Micro::NOT: return map(out, a, n, [=](V x) { return select(eq(x, zero), one, zero); });
+    case Micro::WHERE: return map(out, a, b, c, n, [=](V x, V y, V z) { return select(eq(x, zero), z, y); });
+    case Micro::NEG: return map(out, a, n, [](V x) { return neg(x); });
+    case Micro::ABS: return map(out, a, n, [](V x) { return abs(x); });
     case Micro::SIGN:
       return map(out, a, n, [=](V x) { return select(lt(zero, x), one, select(lt(x, zero), zero - one, x)); });
-    case Micro::RELU:
-      return map(out, a, n, [=](V x) { return relu(x, zero); });
-    case Micro::RELU_GRAD:
-      return map(out, a, b, n, [=](V g, V y) { return select(lt(zero, y), g, zero); });
+    case Micro::RELU: return map(out, a, n, [=](V x) { return relu(x, zero); });
+    case Micro::RELU_GRAD: return map(out, a, b, n, [=](V g, V y) { return select(lt(zero, y), g, zero); });
     default:
       if constexpr (is_floating<T>) floating_micro(code, out, a, b, n);
       return;
@@ -166,9 +122,7 @@ NEURITE_INLINE int32_t truncate(F x) {
   if (x <= F(-2147483648.0)) return INT32_MIN;
   return static_cast<int32_t>(x);
 }
-NEURITE_INLINE int32_t truncate(int32_t x) {
-  return x;
-}
+NEURITE_INLINE int32_t truncate(int32_t x) { return x; }
 
 template <class To, class From>
 struct Convert {
@@ -192,27 +146,20 @@ NEURITE_INLINE void convert(To* out, const void* in, int64_t n) {
 template <class T>
 void load(T* out, const void* in, DType from, int64_t n) noexcept {
   switch (from) {
-    case DType::FLOAT32:
-      return convert<T, float>(out, in, n);
-    case DType::FLOAT64:
-      return convert<T, double>(out, in, n);
-    case DType::INT32:
-      return convert<T, int32_t>(out, in, n);
+    case DType::FLOAT32: return convert<T, float>(out, in, n);
+    case DType::FLOAT64: return convert<T, double>(out, in, n);
+    case DType::INT32: return convert<T, int32_t>(out, in, n);
     case DType::UINT8:
-    case DType::BOOL:
-      return convert<T, uint8_t>(out, in, n);
+    case DType::BOOL: return convert<T, uint8_t>(out, in, n);
   }
 }
 
 template <class T>
 void store(void* out, DType to, const T* in, int64_t n) noexcept {
   switch (to) {
-    case DType::FLOAT32:
-      return convert<float, T>(static_cast<float*>(out), in, n);
-    case DType::FLOAT64:
-      return convert<double, T>(static_cast<double*>(out), in, n);
-    case DType::INT32:
-      return convert<int32_t, T>(static_cast<int32_t*>(out), in, n);
+    case DType::FLOAT32: return convert<float, T>(static_cast<float*>(out), in, n);
+    case DType::FLOAT64: return convert<double, T>(static_cast<double*>(out), in, n);
+    case DType::INT32: return convert<int32_t, T>(static_cast<int32_t*>(out), in, n);
     case DType::UINT8: {
       uint8_t* bytes = static_cast<uint8_t*>(out);
       for (int64_t i = 0; i < n; ++i) bytes[i] = static_cast<uint8_t>(truncate(in[i]));

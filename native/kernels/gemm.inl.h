@@ -21,15 +21,9 @@ namespace neurite::NEURITE_ISA {
 
 inline constexpr int64_t kBlockK = 512;
 
-constexpr int64_t round_up(int64_t x, int64_t to) {
-  return (x + to - 1) / to * to;
-}
-constexpr int64_t divide_up(int64_t x, int64_t by) {
-  return (x + by - 1) / by;
-}
-constexpr int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
+constexpr int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+constexpr int64_t divide_up(int64_t x, int64_t by) { return (x + by - 1) / by; }
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 template <class T>
 struct TileArgs {
@@ -219,10 +213,10 @@ NEURITE_INLINE void finish_row(const GemmArgs<T>& args, int64_t i, int64_t j, in
 // How the products are cut.
 template <class T>
 struct Plan {
-  int64_t width;           // columns of a panel of B
+  int64_t width;            // columns of a panel of B
   int64_t blocks, block_k;  // of k
-  int64_t block_n;         // columns whose panels of B share the second-level cache
-  int64_t group;           // rows of A packed at a time
+  int64_t block_n;          // columns whose panels of B share the second-level cache
+  int64_t group;            // rows of A packed at a time
   bool pack_a;
 };
 
@@ -242,8 +236,7 @@ NEURITE_INLINE Plan<T> plan(const GemmArgs<T>& args) {
   p.block_n = smaller(Tile<T>::panels * p.width, round_up(args.n, Vec<T>::lanes));
   p.group = kGroupTiles * Tile<T>::rows;
   const int64_t bytes = args.lda * static_cast<int64_t>(sizeof(T));
-  p.pack_a =
-      args.trans_a ? bytes >= 512 && args.n > p.width : Vec<T>::lanes == 1 || (bytes % 4096 == 0 && args.m > 4);
+  p.pack_a = args.trans_a ? bytes >= 512 && args.n > p.width : Vec<T>::lanes == 1 || (bytes % 4096 == 0 && args.m > 4);
   return p;
 }
 

@@ -190,9 +190,8 @@ void batch_norm(const BatchNormArgs<T>& args, int64_t rows) noexcept {
     if (bias == nullptr) {
       each_vector<T>(args.cols, [=](auto read, auto write) { write(y, (read(x) - read(mean)) * read(scale)); });
     } else {
-      each_vector<T>(args.cols, [=](auto read, auto write) {
-        write(y, mul_add(read(x) - read(mean), read(scale), read(bias)));
-      });
+      each_vector<T>(args.cols,
+                     [=](auto read, auto write) { write(y, mul_add(read(x) - read(mean), read(scale), read(bias))); });
     }
   }
 }

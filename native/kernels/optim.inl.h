@@ -1,6 +1,7 @@
-// SGD, Adam, RMSprop and Adagrad as in PyTorch 2.13, with what may happen to the gradient before. Scalars are computed in double and rounded to T once; every elementwise operation
-// below rounds, in the order written. g is not changed.
-//   first: g = gradient.scale * g when the scale is not 1, g = min(max(g, -clip_value), clip_value) when that is finite,
+// SGD, Adam, RMSprop and Adagrad as in PyTorch 2.13, with what may happen to the gradient before. Scalars are computed
+// in double and rounded to T once; every elementwise operation below rounds, in the order written. g is not changed.
+//   first: g = gradient.scale * g when the scale is not 1, g = min(max(g, -clip_value), clip_value) when that is
+//   finite,
 //         and after the sign of maximize g' = g' + l1 * sign(w) when l1 is not 0
 //   SGD:  g' = maximize ? -g : g
 //         if weight_decay != 0: g' = g' + weight_decay * w

@@ -96,16 +96,11 @@ NEURITE_INLINE T reduce_lanes(const T* x, int64_t n) {
 template <class T>
 T reduce_block(int reduction, const T* x, int64_t n) noexcept {
   switch (static_cast<Reduction>(reduction)) {
-    case Reduction::SUM:
-      return reduce_lanes<Sum>(x, n);
-    case Reduction::PROD:
-      return reduce_lanes<Product>(x, n);
-    case Reduction::MAX:
-      return reduce_lanes<Maximum>(x, n);
-    case Reduction::MIN:
-      return reduce_lanes<Minimum>(x, n);
-    default:
-      return T(0);
+    case Reduction::SUM: return reduce_lanes<Sum>(x, n);
+    case Reduction::PROD: return reduce_lanes<Product>(x, n);
+    case Reduction::MAX: return reduce_lanes<Maximum>(x, n);
+    case Reduction::MIN: return reduce_lanes<Minimum>(x, n);
+    default: return T(0);
   }
 }
 
@@ -141,16 +136,11 @@ NEURITE_INLINE void reduce_columns(const T* x, int64_t rows, int64_t stride, int
 template <class T>
 void reduce_rows(int reduction, const T* x, int64_t rows, int64_t stride, int64_t cols, T* out) noexcept {
   switch (static_cast<Reduction>(reduction)) {
-    case Reduction::SUM:
-      return reduce_columns<Sum>(x, rows, stride, cols, out);
-    case Reduction::PROD:
-      return reduce_columns<Product>(x, rows, stride, cols, out);
-    case Reduction::MAX:
-      return reduce_columns<Maximum>(x, rows, stride, cols, out);
-    case Reduction::MIN:
-      return reduce_columns<Minimum>(x, rows, stride, cols, out);
-    default:
-      return;
+    case Reduction::SUM: return reduce_columns<Sum>(x, rows, stride, cols, out);
+    case Reduction::PROD: return reduce_columns<Product>(x, rows, stride, cols, out);
+    case Reduction::MAX: return reduce_columns<Maximum>(x, rows, stride, cols, out);
+    case Reduction::MIN: return reduce_columns<Minimum>(x, rows, stride, cols, out);
+    default: return;
   }
 }
 

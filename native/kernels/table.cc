@@ -21,14 +21,10 @@ constexpr int kCandidates = 4;
 Candidate candidate(int index) {
   const CpuFeatures& cpu = cpu_features();
   switch (index) {
-    case 0:
-      return {"avx512", avx512_table(), cpu.avx512};
-    case 1:
-      return {"avx2", avx2_table(), cpu.avx2};
-    case 2:
-      return {"neon", neon_table(), cpu.neon};
-    default:
-      return {"scalar", scalar_table(), true};
+    case 0: return {"avx512", avx512_table(), cpu.avx512};
+    case 1: return {"avx2", avx2_table(), cpu.avx2};
+    case 2: return {"neon", neon_table(), cpu.neon};
+    default: return {"scalar", scalar_table(), true};
   }
 }
 

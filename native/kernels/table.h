@@ -119,7 +119,8 @@ struct LayerNormGradArgs {
   T *dx, *dweight, *dbias;
 };
 // By columns: column_moments gives mean and sum of (x - mean)^2 of a block of rows; batch_norm y = (x - mean) * scale +
-// bias; batch_norm_sums the sums over rows of g (x - mean) and of g; batch_norm_grad y = scale * g - c2 (x - mean) - c1.
+// bias; batch_norm_sums the sums over rows of g (x - mean) and of g; batch_norm_grad y = scale * g - c2 (x - mean) -
+// c1.
 template <class T>
 struct BatchNormArgs {
   int64_t cols;  // row stride, and columns of batch_norm and batch_norm_grad

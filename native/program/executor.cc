@@ -38,8 +38,8 @@ RunStatus shares_memory(size_t slot) {
 }
 
 /**
- * Refuses written memory that another slot also names: a checked index must not change before its use. Looks at the slots
- * for which `use(i)`, whose bindings are aligned.
+ * Refuses written memory that another slot also names: a checked index must not change before its use. Looks at the
+ * slots for which `use(i)`, whose bindings are aligned.
  */
 template <class Use>
 RunStatus check_shared(const Program& program, const std::vector<Binding>& bindings, int64_t steps, Use use) {

@@ -17,8 +17,8 @@ struct Binding {
 };
 
 /**
- * A program with most slots bound and checked once. A small training step would otherwise spend as long on looking at the
- * same parameters again as on its arithmetic; a run of a frame binds and checks the open slots only.
+ * A program with most slots bound and checked once. A small training step would otherwise spend as long on looking at
+ * the same parameters again as on its arithmetic; a run of a frame binds and checks the open slots only.
  */
 class Frame {
  public:

@@ -62,9 +62,7 @@ template <class T>
 class Gemm final : public Instruction {
  public:
   Gemm(const GemmShape& shape, InstructionReader& reader)
-      : shape_(shape),
-        out_(shape.batch * shape.m * shape.n),
-        work_(out_ * std::max<int64_t>(shape.k, 1)) {
+      : shape_(shape), out_(shape.batch * shape.m * shape.n), work_(out_ * std::max<int64_t>(shape.k, 1)) {
     for (int i = 0; const KernelTable* table = table_at(i); ++i) {
       if (out_ > 0) reader.need_worker(kernels_of(*table).gemm_scratch(arguments(), shape.m, shape.n));
     }
@@ -192,7 +190,7 @@ class Gemm final : public Instruction {
   }
 
   GemmShape shape_;
-  int64_t out_, work_;  // elements of C, multiply-adds
+  int64_t out_, work_;                // elements of C, multiply-adds
   int64_t slices_ = 1, slice_k_ = 0;  // of k
 };
 

@@ -272,8 +272,7 @@ class SumSquares final : public Instruction {
         while (std::next(part) != parts_.end() && std::next(part)->first <= block) ++part;
         const int64_t begin = (block - part->first) * kReduceBlock;
         const T* x = context.at<const T>(part->x) + begin;
-        sums[block] =
-            static_cast<double>(context.table<T>().sum_squares(x, std::min(kReduceBlock, part->n - begin)));
+        sums[block] = static_cast<double>(context.table<T>().sum_squares(x, std::min(kReduceBlock, part->n - begin)));
       }
     });
     for (int64_t width = 1; width < blocks_; width *= 2) {

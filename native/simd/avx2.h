@@ -9,18 +9,10 @@ struct Vec;
 struct Mask {
   __m256 m;
 };
-NEURITE_INLINE Mask operator&(Mask a, Mask b) {
-  return {_mm256_and_ps(a.m, b.m)};
-}
-NEURITE_INLINE Mask operator|(Mask a, Mask b) {
-  return {_mm256_or_ps(a.m, b.m)};
-}
-NEURITE_INLINE Mask invert(Mask a) {
-  return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))};
-}
-NEURITE_INLINE bool any(Mask a) {
-  return _mm256_movemask_ps(a.m) != 0;
-}
+NEURITE_INLINE Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.m, b.m)}; }
+NEURITE_INLINE Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.m, b.m)}; }
+NEURITE_INLINE Mask invert(Mask a) { return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
+NEURITE_INLINE bool any(Mask a) { return _mm256_movemask_ps(a.m) != 0; }
 
 NEURITE_INLINE __m256i first_lanes(int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -34,21 +26,11 @@ struct U32 {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
   }
 };
-NEURITE_INLINE U32 operator+(U32 a, U32 b) {
-  return {_mm256_add_epi32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator-(U32 a, U32 b) {
-  return {_mm256_sub_epi32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator&(U32 a, U32 b) {
-  return {_mm256_and_si256(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator|(U32 a, U32 b) {
-  return {_mm256_or_si256(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator^(U32 a, U32 b) {
-  return {_mm256_xor_si256(a.v, b.v)};
-}
+NEURITE_INLINE U32 operator+(U32 a, U32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator-(U32 a, U32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator&(U32 a, U32 b) { return {_mm256_and_si256(a.v, b.v)}; }
+NEURITE_INLINE U32 operator|(U32 a, U32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+NEURITE_INLINE U32 operator^(U32 a, U32 b) { return {_mm256_xor_si256(a.v, b.v)}; }
 template <int K>
 NEURITE_INLINE U32 shl(U32 a) {
   return {_mm256_slli_epi32(a.v, K)};
@@ -109,72 +91,28 @@ struct Vec<float> {
   NEURITE_INLINE void store_n(float* p, int64_t n) const { _mm256_maskstore_ps(p, first_lanes(n), v); }
 };
 using F32 = Vec<float>;
-NEURITE_INLINE F32 operator+(F32 a, F32 b) {
-  return {_mm256_add_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator-(F32 a, F32 b) {
-  return {_mm256_sub_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator*(F32 a, F32 b) {
-  return {_mm256_mul_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator/(F32 a, F32 b) {
-  return {_mm256_div_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) {
-  return {_mm256_fmadd_ps(a.v, b.v, c.v)};
-}
-NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) {
-  return {_mm256_fmadd_ps(a.v, b.v, c.v)};
-}
-NEURITE_INLINE F32 min(F32 a, F32 b) {
-  return {_mm256_min_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 max(F32 a, F32 b) {
-  return {_mm256_max_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 sqrt(F32 a) {
-  return {_mm256_sqrt_ps(a.v)};
-}
-NEURITE_INLINE F32 round(F32 a) {
-  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-}
-NEURITE_INLINE F32 floor(F32 a) {
-  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
-}
-NEURITE_INLINE F32 ceil(F32 a) {
-  return {_mm256_round_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)};
-}
-NEURITE_INLINE F32 trunc(F32 a) {
-  return {_mm256_round_ps(a.v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)};
-}
-NEURITE_INLINE Mask eq(F32 a, F32 b) {
-  return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)};
-}
-NEURITE_INLINE Mask lt(F32 a, F32 b) {
-  return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)};
-}
-NEURITE_INLINE Mask le(F32 a, F32 b) {
-  return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)};
-}
-NEURITE_INLINE Mask is_nan(F32 a) {
-  return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)};
-}
-NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) {
-  return {_mm256_blendv_ps(b.v, a.v, m.m)};
-}
-NEURITE_INLINE U32 bits(F32 a) {
-  return {_mm256_castps_si256(a.v)};
-}
-NEURITE_INLINE F32 from_bits(U32 a) {
-  return {_mm256_castsi256_ps(a.v)};
-}
-NEURITE_INLINE F32 to_float(U32 a) {
-  return {_mm256_cvtepi32_ps(a.v)};
-}
-NEURITE_INLINE U32 to_int(F32 a) {
-  return {_mm256_cvtps_epi32(a.v)};
-}
+NEURITE_INLINE F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 operator-(F32 a, F32 b) { return {_mm256_sub_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 operator/(F32 a, F32 b) { return {_mm256_div_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+NEURITE_INLINE F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
+NEURITE_INLINE F32 round(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+NEURITE_INLINE F32 floor(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+NEURITE_INLINE F32 ceil(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
+NEURITE_INLINE F32 trunc(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)}; }
+NEURITE_INLINE Mask eq(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+NEURITE_INLINE Mask lt(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+NEURITE_INLINE Mask le(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+NEURITE_INLINE Mask is_nan(F32 a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) { return {_mm256_blendv_ps(b.v, a.v, m.m)}; }
+NEURITE_INLINE U32 bits(F32 a) { return {_mm256_castps_si256(a.v)}; }
+NEURITE_INLINE F32 from_bits(U32 a) { return {_mm256_castsi256_ps(a.v)}; }
+NEURITE_INLINE F32 to_float(U32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+NEURITE_INLINE U32 to_int(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
 NEURITE_INLINE F32 scale2(F32 a, F32 n) {
   const U32 whole = to_int(n), half = sar<1>(whole), bias = U32::set(127);
   return a * from_bits(shl<23>(half + bias)) * from_bits(shl<23>(whole - half + bias));

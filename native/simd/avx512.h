@@ -9,22 +9,12 @@ struct Vec;
 struct Mask {
   __mmask16 m;
 };
-NEURITE_INLINE Mask operator&(Mask a, Mask b) {
-  return {static_cast<__mmask16>(a.m & b.m)};
-}
-NEURITE_INLINE Mask operator|(Mask a, Mask b) {
-  return {static_cast<__mmask16>(a.m | b.m)};
-}
-NEURITE_INLINE Mask invert(Mask a) {
-  return {static_cast<__mmask16>(~a.m)};
-}
-NEURITE_INLINE bool any(Mask a) {
-  return a.m != 0;
-}
+NEURITE_INLINE Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.m & b.m)}; }
+NEURITE_INLINE Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.m | b.m)}; }
+NEURITE_INLINE Mask invert(Mask a) { return {static_cast<__mmask16>(~a.m)}; }
+NEURITE_INLINE bool any(Mask a) { return a.m != 0; }
 
-NEURITE_INLINE __mmask16 first_lanes(int64_t n) {
-  return static_cast<__mmask16>((1u << n) - 1u);
-}
+NEURITE_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
 
 struct U32 {
   __m512i v;
@@ -32,21 +22,11 @@ struct U32 {
   static NEURITE_INLINE U32 iota() { return {_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
   static NEURITE_INLINE U32 load(const uint32_t* p) { return {_mm512_loadu_si512(p)}; }
 };
-NEURITE_INLINE U32 operator+(U32 a, U32 b) {
-  return {_mm512_add_epi32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator-(U32 a, U32 b) {
-  return {_mm512_sub_epi32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator&(U32 a, U32 b) {
-  return {_mm512_and_si512(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator|(U32 a, U32 b) {
-  return {_mm512_or_si512(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator^(U32 a, U32 b) {
-  return {_mm512_xor_si512(a.v, b.v)};
-}
+NEURITE_INLINE U32 operator+(U32 a, U32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator-(U32 a, U32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator&(U32 a, U32 b) { return {_mm512_and_si512(a.v, b.v)}; }
+NEURITE_INLINE U32 operator|(U32 a, U32 b) { return {_mm512_or_si512(a.v, b.v)}; }
+NEURITE_INLINE U32 operator^(U32 a, U32 b) { return {_mm512_xor_si512(a.v, b.v)}; }
 template <int K>
 NEURITE_INLINE U32 shl(U32 a) {
   return {_mm512_maskz_slli_epi32(0xFFFF, a.v, K)};
@@ -59,12 +39,8 @@ template <int K>
 NEURITE_INLINE U32 sar(U32 a) {
   return {_mm512_maskz_srai_epi32(0xFFFF, a.v, K)};
 }
-NEURITE_INLINE Mask test(U32 a, U32 b) {
-  return {_mm512_test_epi32_mask(a.v, b.v)};
-}
-NEURITE_INLINE Mask lt(U32 a, U32 b) {
-  return {_mm512_cmplt_epu32_mask(a.v, b.v)};
-}
+NEURITE_INLINE Mask test(U32 a, U32 b) { return {_mm512_test_epi32_mask(a.v, b.v)}; }
+NEURITE_INLINE Mask lt(U32 a, U32 b) { return {_mm512_cmplt_epu32_mask(a.v, b.v)}; }
 // Eight 64-bit lanes. `first` numbers them so that `join` gives the words of consecutive counters in memory order.
 struct Pairs {
   static constexpr bool usable = true;
@@ -111,75 +87,29 @@ struct Vec<float> {
   NEURITE_INLINE void store_n(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
 };
 using F32 = Vec<float>;
-NEURITE_INLINE F32 operator+(F32 a, F32 b) {
-  return {_mm512_add_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator-(F32 a, F32 b) {
-  return {_mm512_sub_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator*(F32 a, F32 b) {
-  return {_mm512_mul_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator/(F32 a, F32 b) {
-  return {_mm512_div_ps(a.v, b.v)};
-}
-NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) {
-  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
-}
-NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) {
-  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
-}
-NEURITE_INLINE F32 min(F32 a, F32 b) {
-  return {_mm512_maskz_min_ps(0xFFFF, a.v, b.v)};
-}
-NEURITE_INLINE F32 max(F32 a, F32 b) {
-  return {_mm512_maskz_max_ps(0xFFFF, a.v, b.v)};
-}
-NEURITE_INLINE F32 sqrt(F32 a) {
-  return {_mm512_maskz_sqrt_ps(0xFFFF, a.v)};
-}
-NEURITE_INLINE F32 round(F32 a) {
-  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 8)};
-}
-NEURITE_INLINE F32 floor(F32 a) {
-  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 9)};
-}
-NEURITE_INLINE F32 ceil(F32 a) {
-  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 10)};
-}
-NEURITE_INLINE F32 trunc(F32 a) {
-  return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 11)};
-}
-NEURITE_INLINE Mask eq(F32 a, F32 b) {
-  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)};
-}
-NEURITE_INLINE Mask lt(F32 a, F32 b) {
-  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
-}
-NEURITE_INLINE Mask le(F32 a, F32 b) {
-  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)};
-}
-NEURITE_INLINE Mask is_nan(F32 a) {
-  return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)};
-}
-NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) {
-  return {_mm512_mask_blend_ps(m.m, b.v, a.v)};
-}
-NEURITE_INLINE U32 bits(F32 a) {
-  return {_mm512_castps_si512(a.v)};
-}
-NEURITE_INLINE F32 from_bits(U32 a) {
-  return {_mm512_castsi512_ps(a.v)};
-}
-NEURITE_INLINE F32 to_float(U32 a) {
-  return {_mm512_maskz_cvtepi32_ps(0xFFFF, a.v)};
-}
-NEURITE_INLINE U32 to_int(F32 a) {
-  return {_mm512_maskz_cvtps_epi32(0xFFFF, a.v)};
-}
-NEURITE_INLINE F32 scale2(F32 a, F32 n) {
-  return {_mm512_maskz_scalef_ps(0xFFFF, a.v, n.v)};
-}
+NEURITE_INLINE F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+NEURITE_INLINE F32 min(F32 a, F32 b) { return {_mm512_maskz_min_ps(0xFFFF, a.v, b.v)}; }
+NEURITE_INLINE F32 max(F32 a, F32 b) { return {_mm512_maskz_max_ps(0xFFFF, a.v, b.v)}; }
+NEURITE_INLINE F32 sqrt(F32 a) { return {_mm512_maskz_sqrt_ps(0xFFFF, a.v)}; }
+NEURITE_INLINE F32 round(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 8)}; }
+NEURITE_INLINE F32 floor(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 9)}; }
+NEURITE_INLINE F32 ceil(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 10)}; }
+NEURITE_INLINE F32 trunc(F32 a) { return {_mm512_maskz_roundscale_ps(0xFFFF, a.v, 11)}; }
+NEURITE_INLINE Mask eq(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+NEURITE_INLINE Mask lt(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+NEURITE_INLINE Mask le(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+NEURITE_INLINE Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
+NEURITE_INLINE U32 bits(F32 a) { return {_mm512_castps_si512(a.v)}; }
+NEURITE_INLINE F32 from_bits(U32 a) { return {_mm512_castsi512_ps(a.v)}; }
+NEURITE_INLINE F32 to_float(U32 a) { return {_mm512_maskz_cvtepi32_ps(0xFFFF, a.v)}; }
+NEURITE_INLINE U32 to_int(F32 a) { return {_mm512_maskz_cvtps_epi32(0xFFFF, a.v)}; }
+NEURITE_INLINE F32 scale2(F32 a, F32 n) { return {_mm512_maskz_scalef_ps(0xFFFF, a.v, n.v)}; }
 
 template <int W>
 NEURITE_INLINE F32 shift_down(F32 a) {

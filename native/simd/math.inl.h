@@ -12,15 +12,9 @@ inline constexpr float kNaN = __builtin_nanf("");
 // ln 2 in two parts; the first has 15 bits, so n * kLn2High is exact for every exponent n.
 inline constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f, kLog2E = 1.44269504f;
 
-NEURITE_INLINE F32 num(float x) {
-  return F32::set(x);
-}
-NEURITE_INLINE F32 abs(F32 x) {
-  return from_bits(bits(x) & U32::set(0x7FFFFFFFu));
-}
-NEURITE_INLINE F32 neg(F32 x) {
-  return from_bits(bits(x) ^ U32::set(0x80000000u));
-}
+NEURITE_INLINE F32 num(float x) { return F32::set(x); }
+NEURITE_INLINE F32 abs(F32 x) { return from_bits(bits(x) & U32::set(0x7FFFFFFFu)); }
+NEURITE_INLINE F32 neg(F32 x) { return from_bits(bits(x) ^ U32::set(0x80000000u)); }
 NEURITE_INLINE F32 copysign(F32 magnitude, F32 sign) {
   return from_bits((bits(magnitude) & U32::set(0x7FFFFFFFu)) | (bits(sign) & U32::set(0x80000000u)));
 }
@@ -96,13 +90,9 @@ NEURITE_INLINE F32 tanh(F32 x) {
   return select(lt(abs(x), num(0x1p-30f)), x, copysign(e / (e + num(2.0f)), x));
 }
 
-NEURITE_INLINE F32 sigmoid(F32 x) {
-  return num(1.0f) / (num(1.0f) + exp(neg(x)));
-}
+NEURITE_INLINE F32 sigmoid(F32 x) { return num(1.0f) / (num(1.0f) + exp(neg(x))); }
 
-NEURITE_INLINE F32 softplus(F32 x) {
-  return max(num(0.0f), x) + log1p(exp(neg(abs(x))));
-}
+NEURITE_INLINE F32 softplus(F32 x) { return max(num(0.0f), x) + log1p(exp(neg(abs(x)))); }
 
 NEURITE_INLINE F32 erf(F32 x) {
   static constexpr float small[] = {0.12837917f,   -0.37612632f,    0.1128369f,    -0.026859093f,
@@ -180,9 +170,7 @@ NEURITE_INLINE F32 cos_reduced(F32 r) {
   return fma(z * z, polynomial(z, c), fma(num(-0.5f), z, num(1.0f)));
 }
 
-NEURITE_INLINE F32 flip_sign(F32 x, U32 bit) {
-  return from_bits(bits(x) ^ (shl<30>(bit) & U32::set(0x80000000u)));
-}
+NEURITE_INLINE F32 flip_sign(F32 x, U32 bit) { return from_bits(bits(x) ^ (shl<30>(bit) & U32::set(0x80000000u))); }
 
 NEURITE_INLINE F32 sin(F32 x) {
   U32 q;

@@ -9,18 +9,10 @@ struct Vec;
 struct Mask {
   uint32x4_t m;
 };
-NEURITE_INLINE Mask operator&(Mask a, Mask b) {
-  return {vandq_u32(a.m, b.m)};
-}
-NEURITE_INLINE Mask operator|(Mask a, Mask b) {
-  return {vorrq_u32(a.m, b.m)};
-}
-NEURITE_INLINE Mask invert(Mask a) {
-  return {vmvnq_u32(a.m)};
-}
-NEURITE_INLINE bool any(Mask a) {
-  return vmaxvq_u32(a.m) != 0;
-}
+NEURITE_INLINE Mask operator&(Mask a, Mask b) { return {vandq_u32(a.m, b.m)}; }
+NEURITE_INLINE Mask operator|(Mask a, Mask b) { return {vorrq_u32(a.m, b.m)}; }
+NEURITE_INLINE Mask invert(Mask a) { return {vmvnq_u32(a.m)}; }
+NEURITE_INLINE bool any(Mask a) { return vmaxvq_u32(a.m) != 0; }
 
 struct U32 {
   uint32x4_t v;
@@ -30,21 +22,11 @@ struct U32 {
   }
   static NEURITE_INLINE U32 load(const uint32_t* p) { return {vld1q_u32(p)}; }
 };
-NEURITE_INLINE U32 operator+(U32 a, U32 b) {
-  return {vaddq_u32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator-(U32 a, U32 b) {
-  return {vsubq_u32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator&(U32 a, U32 b) {
-  return {vandq_u32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator|(U32 a, U32 b) {
-  return {vorrq_u32(a.v, b.v)};
-}
-NEURITE_INLINE U32 operator^(U32 a, U32 b) {
-  return {veorq_u32(a.v, b.v)};
-}
+NEURITE_INLINE U32 operator+(U32 a, U32 b) { return {vaddq_u32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator-(U32 a, U32 b) { return {vsubq_u32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator&(U32 a, U32 b) { return {vandq_u32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator|(U32 a, U32 b) { return {vorrq_u32(a.v, b.v)}; }
+NEURITE_INLINE U32 operator^(U32 a, U32 b) { return {veorq_u32(a.v, b.v)}; }
 template <int K>
 NEURITE_INLINE U32 shl(U32 a) {
   return {vshlq_n_u32(a.v, K)};
@@ -57,12 +39,8 @@ template <int K>
 NEURITE_INLINE U32 sar(U32 a) {
   return {vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a.v), K))};
 }
-NEURITE_INLINE Mask test(U32 a, U32 b) {
-  return {vtstq_u32(a.v, b.v)};
-}
-NEURITE_INLINE Mask lt(U32 a, U32 b) {
-  return {vcltq_u32(a.v, b.v)};
-}
+NEURITE_INLINE Mask test(U32 a, U32 b) { return {vtstq_u32(a.v, b.v)}; }
+NEURITE_INLINE Mask lt(U32 a, U32 b) { return {vcltq_u32(a.v, b.v)}; }
 struct Pairs {
   static constexpr bool usable = false;
 };
@@ -95,72 +73,28 @@ struct Vec<float> {
   }
 };
 using F32 = Vec<float>;
-NEURITE_INLINE F32 operator+(F32 a, F32 b) {
-  return {vaddq_f32(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator-(F32 a, F32 b) {
-  return {vsubq_f32(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator*(F32 a, F32 b) {
-  return {vmulq_f32(a.v, b.v)};
-}
-NEURITE_INLINE F32 operator/(F32 a, F32 b) {
-  return {vdivq_f32(a.v, b.v)};
-}
-NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) {
-  return {vfmaq_f32(c.v, a.v, b.v)};
-}
-NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) {
-  return {vfmaq_f32(c.v, a.v, b.v)};
-}
-NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) {
-  return {vbslq_f32(m.m, a.v, b.v)};
-}
-NEURITE_INLINE F32 min(F32 a, F32 b) {
-  return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)};
-}
-NEURITE_INLINE F32 max(F32 a, F32 b) {
-  return {vbslq_f32(vcgtq_f32(a.v, b.v), a.v, b.v)};
-}
-NEURITE_INLINE F32 sqrt(F32 a) {
-  return {vsqrtq_f32(a.v)};
-}
-NEURITE_INLINE F32 round(F32 a) {
-  return {vrndnq_f32(a.v)};
-}
-NEURITE_INLINE F32 floor(F32 a) {
-  return {vrndmq_f32(a.v)};
-}
-NEURITE_INLINE F32 ceil(F32 a) {
-  return {vrndpq_f32(a.v)};
-}
-NEURITE_INLINE F32 trunc(F32 a) {
-  return {vrndq_f32(a.v)};
-}
-NEURITE_INLINE Mask eq(F32 a, F32 b) {
-  return {vceqq_f32(a.v, b.v)};
-}
-NEURITE_INLINE Mask lt(F32 a, F32 b) {
-  return {vcltq_f32(a.v, b.v)};
-}
-NEURITE_INLINE Mask le(F32 a, F32 b) {
-  return {vcleq_f32(a.v, b.v)};
-}
-NEURITE_INLINE Mask is_nan(F32 a) {
-  return invert(Mask{vceqq_f32(a.v, a.v)});
-}
-NEURITE_INLINE U32 bits(F32 a) {
-  return {vreinterpretq_u32_f32(a.v)};
-}
-NEURITE_INLINE F32 from_bits(U32 a) {
-  return {vreinterpretq_f32_u32(a.v)};
-}
-NEURITE_INLINE F32 to_float(U32 a) {
-  return {vcvtq_f32_s32(vreinterpretq_s32_u32(a.v))};
-}
-NEURITE_INLINE U32 to_int(F32 a) {
-  return {vreinterpretq_u32_s32(vcvtnq_s32_f32(a.v))};
-}
+NEURITE_INLINE F32 operator+(F32 a, F32 b) { return {vaddq_f32(a.v, b.v)}; }
+NEURITE_INLINE F32 operator-(F32 a, F32 b) { return {vsubq_f32(a.v, b.v)}; }
+NEURITE_INLINE F32 operator*(F32 a, F32 b) { return {vmulq_f32(a.v, b.v)}; }
+NEURITE_INLINE F32 operator/(F32 a, F32 b) { return {vdivq_f32(a.v, b.v)}; }
+NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+NEURITE_INLINE F32 select(Mask m, F32 a, F32 b) { return {vbslq_f32(m.m, a.v, b.v)}; }
+NEURITE_INLINE F32 min(F32 a, F32 b) { return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)}; }
+NEURITE_INLINE F32 max(F32 a, F32 b) { return {vbslq_f32(vcgtq_f32(a.v, b.v), a.v, b.v)}; }
+NEURITE_INLINE F32 sqrt(F32 a) { return {vsqrtq_f32(a.v)}; }
+NEURITE_INLINE F32 round(F32 a) { return {vrndnq_f32(a.v)}; }
+NEURITE_INLINE F32 floor(F32 a) { return {vrndmq_f32(a.v)}; }
+NEURITE_INLINE F32 ceil(F32 a) { return {vrndpq_f32(a.v)}; }
+NEURITE_INLINE F32 trunc(F32 a) { return {vrndq_f32(a.v)}; }
+NEURITE_INLINE Mask eq(F32 a, F32 b) { return {vceqq_f32(a.v, b.v)}; }
+NEURITE_INLINE Mask lt(F32 a, F32 b) { return {vcltq_f32(a.v, b.v)}; }
+NEURITE_INLINE Mask le(F32 a, F32 b) { return {vcleq_f32(a.v, b.v)}; }
+NEURITE_INLINE Mask is_nan(F32 a) { return invert(Mask{vceqq_f32(a.v, a.v)}); }
+NEURITE_INLINE U32 bits(F32 a) { return {vreinterpretq_u32_f32(a.v)}; }
+NEURITE_INLINE F32 from_bits(U32 a) { return {vreinterpretq_f32_u32(a.v)}; }
+NEURITE_INLINE F32 to_float(U32 a) { return {vcvtq_f32_s32(vreinterpretq_s32_u32(a.v))}; }
+NEURITE_INLINE U32 to_int(F32 a) { return {vreinterpretq_u32_s32(vcvtnq_s32_f32(a.v))}; }
 NEURITE_INLINE F32 scale2(F32 a, F32 n) {
   const U32 whole = to_int(n), half = sar<1>(whole), bias = U32::set(127);
   return a * from_bits(shl<23>(half + bias)) * from_bits(shl<23>(whole - half + bias));

@@ -4,7 +4,8 @@
 //   min/max return b when either operand is NaN or both are zero. round is half to even.
 //   lt le eq are false on NaN. select(m, a, b) is m ? a : b. scale2(a, n) is a * 2^n for whole |n| <= 252.
 //   to_int rounds to nearest, to_float reads the lanes as int32. test(a, b) is (a & b) != 0. shift_down<W> moves lane
-//   j + W to lane j, j < W. first() is lane 0. lt of U32 is unsigned. Pairs are 64-bit lanes for Philox, see random.inl.h.
+//   j + W to lane j, j < W. first() is lane 0. lt of U32 is unsigned. Pairs are 64-bit lanes for Philox, see
+//   random.inl.h.
 #pragma once
 
 namespace neurite::scalar {
@@ -12,18 +13,10 @@ namespace neurite::scalar {
 struct Mask {
   bool m;
 };
-NEURITE_INLINE Mask operator&(Mask a, Mask b) {
-  return {a.m && b.m};
-}
-NEURITE_INLINE Mask operator|(Mask a, Mask b) {
-  return {a.m || b.m};
-}
-NEURITE_INLINE Mask invert(Mask a) {
-  return {!a.m};
-}
-NEURITE_INLINE bool any(Mask a) {
-  return a.m;
-}
+NEURITE_INLINE Mask operator&(Mask a, Mask b) { return {a.m && b.m}; }
+NEURITE_INLINE Mask operator|(Mask a, Mask b) { return {a.m || b.m}; }
+NEURITE_INLINE Mask invert(Mask a) { return {!a.m}; }
+NEURITE_INLINE bool any(Mask a) { return a.m; }
 
 struct U32 {
   uint32_t v;
@@ -31,21 +24,11 @@ struct U32 {
   static NEURITE_INLINE U32 iota() { return {0}; }
   static NEURITE_INLINE U32 load(const uint32_t* p) { return {*p}; }
 };
-NEURITE_INLINE U32 operator+(U32 a, U32 b) {
-  return {a.v + b.v};
-}
-NEURITE_INLINE U32 operator-(U32 a, U32 b) {
-  return {a.v - b.v};
-}
-NEURITE_INLINE U32 operator&(U32 a, U32 b) {
-  return {a.v & b.v};
-}
-NEURITE_INLINE U32 operator|(U32 a, U32 b) {
-  return {a.v | b.v};
-}
-NEURITE_INLINE U32 operator^(U32 a, U32 b) {
-  return {a.v ^ b.v};
-}
+NEURITE_INLINE U32 operator+(U32 a, U32 b) { return {a.v + b.v}; }
+NEURITE_INLINE U32 operator-(U32 a, U32 b) { return {a.v - b.v}; }
+NEURITE_INLINE U32 operator&(U32 a, U32 b) { return {a.v & b.v}; }
+NEURITE_INLINE U32 operator|(U32 a, U32 b) { return {a.v | b.v}; }
+NEURITE_INLINE U32 operator^(U32 a, U32 b) { return {a.v ^ b.v}; }
 template <int K>
 NEURITE_INLINE U32 shl(U32 a) {
   return {a.v << K};
@@ -58,12 +41,8 @@ template <int K>
 NEURITE_INLINE U32 sar(U32 a) {
   return {static_cast<uint32_t>(static_cast<int32_t>(a.v) >> K)};
 }
-NEURITE_INLINE Mask test(U32 a, U32 b) {
-  return {(a.v & b.v) != 0};
-}
-NEURITE_INLINE Mask lt(U32 a, U32 b) {
-  return {a.v < b.v};
-}
+NEURITE_INLINE Mask test(U32 a, U32 b) { return {(a.v & b.v) != 0}; }
+NEURITE_INLINE Mask lt(U32 a, U32 b) { return {a.v < b.v}; }
 struct Pairs {
   static constexpr bool usable = false;
 };
@@ -106,18 +85,10 @@ NEURITE_INLINE Vec<T> operator/(Vec<T> a, Vec<T> b) {
   return {a.v / b.v};
 }
 // Integers wrap; x / 0 = 0 and INT32_MIN / -1 = INT32_MIN, so that no input traps.
-NEURITE_INLINE I32 wrap(uint32_t x) {
-  return {static_cast<int32_t>(x)};
-}
-NEURITE_INLINE I32 operator+(I32 a, I32 b) {
-  return wrap(static_cast<uint32_t>(a.v) + static_cast<uint32_t>(b.v));
-}
-NEURITE_INLINE I32 operator-(I32 a, I32 b) {
-  return wrap(static_cast<uint32_t>(a.v) - static_cast<uint32_t>(b.v));
-}
-NEURITE_INLINE I32 operator*(I32 a, I32 b) {
-  return wrap(static_cast<uint32_t>(a.v) * static_cast<uint32_t>(b.v));
-}
+NEURITE_INLINE I32 wrap(uint32_t x) { return {static_cast<int32_t>(x)}; }
+NEURITE_INLINE I32 operator+(I32 a, I32 b) { return wrap(static_cast<uint32_t>(a.v) + static_cast<uint32_t>(b.v)); }
+NEURITE_INLINE I32 operator-(I32 a, I32 b) { return wrap(static_cast<uint32_t>(a.v) - static_cast<uint32_t>(b.v)); }
+NEURITE_INLINE I32 operator*(I32 a, I32 b) { return wrap(static_cast<uint32_t>(a.v) * static_cast<uint32_t>(b.v)); }
 NEURITE_INLINE I32 operator/(I32 a, I32 b) {
   if (b.v == 0) return {0};
   if (b.v == -1) return wrap(0u - static_cast<uint32_t>(a.v));
@@ -125,9 +96,7 @@ NEURITE_INLINE I32 operator/(I32 a, I32 b) {
 }
 
 // The double product of floats is exact, so only the sum is rounded (twice).
-NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) {
-  return {static_cast<float>(static_cast<double>(a.v) * b.v + c.v)};
-}
+NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {static_cast<float>(static_cast<double>(a.v) * b.v + c.v)}; }
 template <class T>
 NEURITE_INLINE Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c) {
   return {a.v * b.v + c.v};
@@ -160,36 +129,16 @@ template <class T>
 NEURITE_INLINE Mask is_nan(Vec<T> a) {
   return {a.v != a.v};
 }
-NEURITE_INLINE F32 sqrt(F32 a) {
-  return {::sqrtf(a.v)};
-}
-NEURITE_INLINE F64 sqrt(F64 a) {
-  return {::sqrt(a.v)};
-}
-NEURITE_INLINE F32 round(F32 a) {
-  return {::rintf(a.v)};
-}
-NEURITE_INLINE F64 round(F64 a) {
-  return {::rint(a.v)};
-}
-NEURITE_INLINE F32 floor(F32 a) {
-  return {::floorf(a.v)};
-}
-NEURITE_INLINE F64 floor(F64 a) {
-  return {::floor(a.v)};
-}
-NEURITE_INLINE F32 ceil(F32 a) {
-  return {::ceilf(a.v)};
-}
-NEURITE_INLINE F64 ceil(F64 a) {
-  return {::ceil(a.v)};
-}
-NEURITE_INLINE F32 trunc(F32 a) {
-  return {::truncf(a.v)};
-}
-NEURITE_INLINE F64 trunc(F64 a) {
-  return {::trunc(a.v)};
-}
+NEURITE_INLINE F32 sqrt(F32 a) { return {::sqrtf(a.v)}; }
+NEURITE_INLINE F64 sqrt(F64 a) { return {::sqrt(a.v)}; }
+NEURITE_INLINE F32 round(F32 a) { return {::rintf(a.v)}; }
+NEURITE_INLINE F64 round(F64 a) { return {::rint(a.v)}; }
+NEURITE_INLINE F32 floor(F32 a) { return {::floorf(a.v)}; }
+NEURITE_INLINE F64 floor(F64 a) { return {::floor(a.v)}; }
+NEURITE_INLINE F32 ceil(F32 a) { return {::ceilf(a.v)}; }
+NEURITE_INLINE F64 ceil(F64 a) { return {::ceil(a.v)}; }
+NEURITE_INLINE F32 trunc(F32 a) { return {::truncf(a.v)}; }
+NEURITE_INLINE F64 trunc(F64 a) { return {::trunc(a.v)}; }
 
 NEURITE_INLINE U32 bits(F32 a) {
   U32 u;
@@ -201,9 +150,7 @@ NEURITE_INLINE F32 from_bits(U32 a) {
   __builtin_memcpy(&f.v, &a.v, 4);
   return f;
 }
-NEURITE_INLINE F32 to_float(U32 a) {
-  return {static_cast<float>(static_cast<int32_t>(a.v))};
-}
+NEURITE_INLINE F32 to_float(U32 a) { return {static_cast<float>(static_cast<int32_t>(a.v))}; }
 // The range check keeps a NaN or infinity out of the conversion; callers blend such lanes away.
 NEURITE_INLINE U32 to_int(F32 a) {
   return {a.v > -2147483648.0f && a.v < 2147483648.0f ? static_cast<uint32_t>(static_cast<int32_t>(::rintf(a.v)))
@@ -223,56 +170,24 @@ NEURITE_INLINE void store_interleaved4(T* p, const Vec<T>* x) {
   for (int t = 0; t < 4; ++t) p[t] = x[t].v;
 }
 
-NEURITE_INLINE F64 neg(F64 a) {
-  return {-a.v};
-}
-NEURITE_INLINE F64 abs(F64 a) {
-  return {::fabs(a.v)};
-}
-NEURITE_INLINE I32 neg(I32 a) {
-  return I32{0} - a;
-}
-NEURITE_INLINE I32 abs(I32 a) {
-  return a.v < 0 ? neg(a) : a;
-}
+NEURITE_INLINE F64 neg(F64 a) { return {-a.v}; }
+NEURITE_INLINE F64 abs(F64 a) { return {::fabs(a.v)}; }
+NEURITE_INLINE I32 neg(I32 a) { return I32{0} - a; }
+NEURITE_INLINE I32 abs(I32 a) { return a.v < 0 ? neg(a) : a; }
 
 // double math is the C library's: gradient checks need accuracy, not speed.
-NEURITE_INLINE F64 fma(F64 a, F64 b, F64 c) {
-  return {::fma(a.v, b.v, c.v)};
-}
-NEURITE_INLINE F64 exp(F64 x) {
-  return {::exp(x.v)};
-}
-NEURITE_INLINE F64 expm1(F64 x) {
-  return {::expm1(x.v)};
-}
-NEURITE_INLINE F64 log(F64 x) {
-  return {::log(x.v)};
-}
-NEURITE_INLINE F64 log1p(F64 x) {
-  return {::log1p(x.v)};
-}
-NEURITE_INLINE F64 sin(F64 x) {
-  return {::sin(x.v)};
-}
-NEURITE_INLINE F64 cos(F64 x) {
-  return {::cos(x.v)};
-}
-NEURITE_INLINE F64 tan(F64 x) {
-  return {::tan(x.v)};
-}
-NEURITE_INLINE F64 tanh(F64 x) {
-  return {::tanh(x.v)};
-}
-NEURITE_INLINE F64 erf(F64 x) {
-  return {::erf(x.v)};
-}
-NEURITE_INLINE F64 pow(F64 x, F64 y) {
-  return {::pow(x.v, y.v)};
-}
-NEURITE_INLINE F64 sigmoid(F64 x) {
-  return {1 / (1 + ::exp(-x.v))};
-}
+NEURITE_INLINE F64 fma(F64 a, F64 b, F64 c) { return {::fma(a.v, b.v, c.v)}; }
+NEURITE_INLINE F64 exp(F64 x) { return {::exp(x.v)}; }
+NEURITE_INLINE F64 expm1(F64 x) { return {::expm1(x.v)}; }
+NEURITE_INLINE F64 log(F64 x) { return {::log(x.v)}; }
+NEURITE_INLINE F64 log1p(F64 x) { return {::log1p(x.v)}; }
+NEURITE_INLINE F64 sin(F64 x) { return {::sin(x.v)}; }
+NEURITE_INLINE F64 cos(F64 x) { return {::cos(x.v)}; }
+NEURITE_INLINE F64 tan(F64 x) { return {::tan(x.v)}; }
+NEURITE_INLINE F64 tanh(F64 x) { return {::tanh(x.v)}; }
+NEURITE_INLINE F64 erf(F64 x) { return {::erf(x.v)}; }
+NEURITE_INLINE F64 pow(F64 x, F64 y) { return {::pow(x.v, y.v)}; }
+NEURITE_INLINE F64 sigmoid(F64 x) { return {1 / (1 + ::exp(-x.v))}; }
 NEURITE_INLINE F64 softplus(F64 x) {
   const double magnitude = ::fabs(x.v);
   return {(x.v < 0 ? 0 : x.v) + ::log1p(::exp(-magnitude))};

@@ -71,9 +71,7 @@ std::vector<Case<T>> floating() {
   return cases;
 }
 
-int32_t wrapped(int64_t x) {
-  return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(x)));
-}
+int32_t wrapped(int64_t x) { return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(x))); }
 
 std::vector<Case<int32_t>> integer() {
   using T = int32_t;

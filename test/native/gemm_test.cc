@@ -75,26 +75,18 @@ template <class T>
 T activation(Activation act, T x) {
   const double d = static_cast<double>(x);
   switch (act) {
-    case Activation::RELU:
-      return x > 0 ? x : T(0);
-    case Activation::TANH:
-      return static_cast<T>(std::tanh(d));
-    case Activation::SIGMOID:
-      return static_cast<T>(1 / (1 + std::exp(-d)));
-    default:
-      return x;
+    case Activation::RELU: return x > 0 ? x : T(0);
+    case Activation::TANH: return static_cast<T>(std::tanh(d));
+    case Activation::SIGMOID: return static_cast<T>(1 / (1 + std::exp(-d)));
+    default: return x;
   }
 }
 double derivative(Activation act, double y) {
   switch (act) {
-    case Activation::RELU:
-      return y > 0 ? 1 : 0;
-    case Activation::TANH:
-      return (1 - y) * (1 + y);
-    case Activation::SIGMOID:
-      return y * (1 - y);
-    default:
-      return 1;
+    case Activation::RELU: return y > 0 ? 1 : 0;
+    case Activation::TANH: return (1 - y) * (1 + y);
+    case Activation::SIGMOID: return y * (1 - y);
+    default: return 1;
   }
 }
 
@@ -176,7 +168,7 @@ void packed(const char* name, const Kernels<T>& kernels) {
 // Several blocks of columns, groups of rows and blocks of k; few rows that stream B; few columns.
 template <class T>
 void large(const char* name, const Kernels<T>& kernels) {
-  const int64_t sizes[][3] = {{300, 40, 530},  {30, 1100, 20},  {5, 1100, 70},
+  const int64_t sizes[][3] = {{300, 40, 530}, {30, 1100, 20},  {5, 1100, 70},
                               {2, 2100, 530}, {1, 1033, 1025}, {260, 1, 530}};
   uint64_t seed = 500;
   for (const auto& s : sizes) {
@@ -219,8 +211,8 @@ void scratch_grows(const char* name, const Kernels<T>& kernels) {
       Problem<T> p(20, 70, k, (trans & 1) != 0, (trans & 2) != 0, 0, 1);
       p.args.lda = p.args.ldb = 4096;
       const int64_t bytes = kernels.gemm_scratch(p.args, p.m, p.n);
-      CHECK(bytes >= before, "%s: k = %lld needs %lld bytes, a shorter one %lld", name, (long long)k,
-            (long long)bytes, (long long)before);
+      CHECK(bytes >= before, "%s: k = %lld needs %lld bytes, a shorter one %lld", name, (long long)k, (long long)bytes,
+            (long long)before);
       before = bytes;
     }
   }

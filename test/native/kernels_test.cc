@@ -7,9 +7,7 @@
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
-static void flush_denormals(bool on) {
-  _mm_setcsr(on ? _mm_getcsr() | 0x8040u : _mm_getcsr() & ~0x8040u);
-}
+static void flush_denormals(bool on) { _mm_setcsr(on ? _mm_getcsr() | 0x8040u : _mm_getcsr() & ~0x8040u); }
 #elif defined(__aarch64__)
 static void flush_denormals(bool on) {
   uint64_t fpcr;

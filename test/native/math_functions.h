@@ -1,4 +1,5 @@
-// The one table of error bounds of the float32 math functions: math_test.cc samples them, ulp/ proves them for all inputs.
+// The one table of error bounds of the float32 math functions: math_test.cc samples them, ulp/ proves them for all
+// inputs.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -10,24 +11,12 @@ namespace math {
 
 using neurite::Micro;
 
-inline double sigmoid(double x) {
-  return 1 / (1 + std::exp(-x));
-}
-inline double softplus(double x) {
-  return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x)));
-}
-inline double rsqrt(double x) {
-  return 1 / std::sqrt(x);
-}
-inline double reciprocal(double x) {
-  return 1 / x;
-}
-inline double sign(double x) {
-  return x > 0 ? 1 : x < 0 ? -1 : x;
-}
-inline double relu(double x) {
-  return x > 0 ? x : x != x ? x : 0;
-}
+inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+inline double softplus(double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x))); }
+inline double rsqrt(double x) { return 1 / std::sqrt(x); }
+inline double reciprocal(double x) { return 1 / x; }
+inline double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+inline double relu(double x) { return x > 0 ? x : x != x ? x : 0; }
 
 struct Function {
   const char* name;
@@ -67,9 +56,7 @@ inline double ulp(float x) {
   return std::ldexp(1.0, e - 24);
 }
 
-inline bool denormal(double x) {
-  return x != 0 && std::fabs(x) < static_cast<double>(kSmallest);
-}
+inline bool denormal(double x) { return x != 0 && std::fabs(x) < static_cast<double>(kSmallest); }
 
 // A denormal argument or result may be taken as 0.
 inline bool close(const Function& f, float x, float got) {

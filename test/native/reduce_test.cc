@@ -10,9 +10,7 @@ namespace {
 
 constexpr int64_t lengths[] = {0, 1, 2, 3, 5, 8, 10, 15, 16, 17, 63, 64, 65, 127, 128, 1000, 4095, 4096};
 
-int32_t wrapped(uint32_t x) {
-  return static_cast<int32_t>(x);
-}
+int32_t wrapped(uint32_t x) { return static_cast<int32_t>(x); }
 
 template <class T>
 T combine(Reduction reduction, T a, T b) {
@@ -22,28 +20,20 @@ T combine(Reduction reduction, T a, T b) {
     if (reduction == Reduction::PROD) return wrapped(x * y);
   }
   switch (reduction) {
-    case Reduction::SUM:
-      return static_cast<T>(a + b);
-    case Reduction::PROD:
-      return static_cast<T>(a * b);
-    case Reduction::MAX:
-      return a != a || b != b ? (a != a ? a : b) : std::max(a, b);
-    default:
-      return a != a || b != b ? (a != a ? a : b) : std::min(a, b);
+    case Reduction::SUM: return static_cast<T>(a + b);
+    case Reduction::PROD: return static_cast<T>(a * b);
+    case Reduction::MAX: return a != a || b != b ? (a != a ? a : b) : std::max(a, b);
+    default: return a != a || b != b ? (a != a ? a : b) : std::min(a, b);
   }
 }
 template <class T>
 T identity(Reduction reduction) {
   const bool integer = static_cast<T>(0.5) == 0;
   switch (reduction) {
-    case Reduction::SUM:
-      return 0;
-    case Reduction::PROD:
-      return 1;
-    case Reduction::MAX:
-      return integer ? static_cast<T>(INT32_MIN) : static_cast<T>(-INFINITY);
-    default:
-      return integer ? static_cast<T>(INT32_MAX) : static_cast<T>(INFINITY);
+    case Reduction::SUM: return 0;
+    case Reduction::PROD: return 1;
+    case Reduction::MAX: return integer ? static_cast<T>(INT32_MIN) : static_cast<T>(-INFINITY);
+    default: return integer ? static_cast<T>(INT32_MAX) : static_cast<T>(INFINITY);
   }
 }
 

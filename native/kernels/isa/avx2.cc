@@ -36,11 +36,7 @@ static constexpr KernelTable kTable = {Isa::AVX2, "avx2", Tile<float>::rows, kCo
 #pragma clang attribute pop
 #endif
 
-const neurite::KernelTable* neurite::avx2_table() noexcept {
-  return &avx2::kTable;
-}
+const neurite::KernelTable* neurite::avx2_table() noexcept { return &avx2::kTable; }
 #else
-const neurite::KernelTable* neurite::avx2_table() noexcept {
-  return nullptr;
-}
+const neurite::KernelTable* neurite::avx2_table() noexcept { return nullptr; }
 #endif

@@ -38,11 +38,7 @@ static constexpr KernelTable kTable = {Isa::AVX512, "avx512", Tile<float>::rows,
 #pragma clang attribute pop
 #endif
 
-const neurite::KernelTable* neurite::avx512_table() noexcept {
-  return &avx512::kTable;
-}
+const neurite::KernelTable* neurite::avx512_table() noexcept { return &avx512::kTable; }
 #else
-const neurite::KernelTable* neurite::avx512_table() noexcept {
-  return nullptr;
-}
+const neurite::KernelTable* neurite::avx512_table() noexcept { return nullptr; }
 #endif

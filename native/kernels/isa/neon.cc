@@ -26,11 +26,7 @@ static constexpr int64_t kColumns = Tile<float>::vectors * F32::lanes;
 static constexpr KernelTable kTable = {Isa::NEON, "neon", Tile<float>::rows, kColumns, all_kernels<float>()};
 }  // namespace neurite::neon
 
-const neurite::KernelTable* neurite::neon_table() noexcept {
-  return &neon::kTable;
-}
+const neurite::KernelTable* neurite::neon_table() noexcept { return &neon::kTable; }
 #else
-const neurite::KernelTable* neurite::neon_table() noexcept {
-  return nullptr;
-}
+const neurite::KernelTable* neurite::neon_table() noexcept { return nullptr; }
 #endif

@@ -64,12 +64,6 @@ static constexpr Kernels<int32_t> kInt32 = int32_table();
 
 }  // namespace neurite::scalar
 
-const neurite::KernelTable* neurite::scalar_table() noexcept {
-  return &scalar::kTable;
-}
-const neurite::Kernels<double>& neurite::float64_kernels() noexcept {
-  return scalar::kFloat64;
-}
-const neurite::Kernels<int32_t>& neurite::int32_kernels() noexcept {
-  return scalar::kInt32;
-}
+const neurite::KernelTable* neurite::scalar_table() noexcept { return &scalar::kTable; }
+const neurite::Kernels<double>& neurite::float64_kernels() noexcept { return scalar::kFloat64; }
+const neurite::Kernels<int32_t>& neurite::int32_kernels() noexcept { return scalar::kInt32; }

@@ -1,6 +1,6 @@
 // libFuzzer target for the trust boundary: any words are refused, or run without leaving their slots and arena.
-// Buffers are exactly as large as the slots say, so AddressSanitizer sees the first byte beyond; what a program may only
-// read must hold the same bytes afterwards. tools/fuzz.mjs builds it, makes its corpus and runs it.
+// Buffers are exactly as large as the slots say, so AddressSanitizer sees the first byte beyond; what a program may
+// only read must hold the same bytes afterwards. tools/fuzz.mjs builds it, makes its corpus and runs it.
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -72,7 +72,7 @@ std::vector<size_t> instructions_of(const Words& words) {
 
 /** Changes one word the way that finds boundaries: extremes, neighbours, another word of the program, one bit. */
 int32_t changed(const Words& words, int32_t word, uint32_t random) {
-  static constexpr int32_t kInteresting[] = {0,  1,  -1, 2,  -2,  3,    4,     5,         7,        8,
+  static constexpr int32_t kInteresting[] = {0,  1,  -1, 2,  -2, 3,  4,    5,     7,         8,
                                              15, 16, 17, 63, 64, 65, 4096, 65536, INT32_MAX, INT32_MIN};
   switch (random % 4) {
     case 0: return kInteresting[random / 4 % std::size(kInteresting)];

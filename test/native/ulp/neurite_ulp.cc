@@ -1,8 +1,8 @@
 // neurite_ulp [--isa NAME] [--stride N] [FUNCTION...]
 //
 // The largest error of the float32 math functions over all 2^32 inputs, against float64. Prints one line a function and
-// fails when one is above its bound in math_functions.h. Denormals are off, as they are while programs run. A stride takes
-// every Nth input only: a quick look that proves nothing.
+// fails when one is above its bound in math_functions.h. Denormals are off, as they are while programs run. A stride
+// takes every Nth input only: a quick look that proves nothing.
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -27,9 +27,7 @@ constexpr int64_t kInputs = int64_t{1} << 32;
 double silu(double x) {
   return x == -INFINITY ? NAN : x * sigmoid(x);  // as the composition: -inf * 0
 }
-double gelu(double x) {
-  return 0.5 * x * (1 + std::erf(x * M_SQRT1_2));
-}
+double gelu(double x) { return 0.5 * x * (1 + std::erf(x * M_SQRT1_2)); }
 
 void unary(const KernelTable& t, Micro code, float* y, const float* x) {
   t.f32.micro(static_cast<int>(code), y, x, nullptr, nullptr, kChunk);
@@ -67,7 +65,8 @@ std::vector<Case> all_cases() {
   for (const Function& f : functions) cases.push_back({f, nullptr, false});
   // sigmoid's error, the product's rounding.
   cases.push_back({{"silu", Micro::SIGMOID, silu, 3.2}, silu_steps, false});
-  // |x| / 2 times the errors of erf (1.2), of its argument (2 roundings, slope 2 / sqrt(pi) / e), the sum and the products.
+  // |x| / 2 times the errors of erf (1.2), of its argument (2 roundings, slope 2 / sqrt(pi) / e), the sum and the
+  // products.
   cases.push_back({{"gelu", Micro::ERF, gelu, 2.5}, gelu_steps, true});
   return cases;
 }
@@ -121,8 +120,10 @@ Worst sweep(const KernelTable& table, const Case& c, int threads, int64_t stride
         const auto word = static_cast<uint32_t>(first + i * stride);
         std::memcpy(&x[i], &word, 4);
       }
-      if (c.steps != nullptr) c.steps(table, y, x);
-      else unary(table, c.function.code, y, x);
+      if (c.steps != nullptr)
+        c.steps(table, y, x);
+      else
+        unary(table, c.function.code, y, x);
       for (int64_t i = 0; i < kChunk; ++i) examine(c, x[i], y[i], mine);
     }
     const std::lock_guard<std::mutex> guard(lock);
@@ -152,9 +153,12 @@ int main(int argc, char** argv) {
   int64_t stride = 1;
   std::vector<const char*> names;
   for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--isa") == 0 && i + 1 < argc) isa = argv[++i];
-    else if (std::strcmp(argv[i], "--stride") == 0 && i + 1 < argc) stride = std::max(1, std::atoi(argv[++i]));
-    else names.push_back(argv[i]);
+    if (std::strcmp(argv[i], "--isa") == 0 && i + 1 < argc)
+      isa = argv[++i];
+    else if (std::strcmp(argv[i], "--stride") == 0 && i + 1 < argc)
+      stride = std::max(1, std::atoi(argv[++i]));
+    else
+      names.push_back(argv[i]);
   }
   const char* why = nullptr;
   const KernelTable* table = select_table(isa, &why);
