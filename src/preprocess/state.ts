@@ -1,6 +1,6 @@
-import { FormatError } from '../core.js';
+import { FormatError, type JsonValue } from '../core.js';
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json = JsonValue;
 
 /** A fitted transformer as JSON: plain numbers, strings and lists, exact in float64. */
 export interface TransformerState {
