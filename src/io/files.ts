@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { NeuriteError } from '../errors.js';
+import { codeOf, disk, type FileSystem, MAX_TRANSFER } from './file-system.js';
 
 /**
  * Runs `use` on the opened regular file and closes it.
@@ -39,53 +40,37 @@ export async function readFully(handle: FileHandle, bytes: Uint8Array, position:
 /**
  * Writes `chunks` to `file` so that a crash leaves the old file or the new one, never a part: temporary file in the same
  * directory, fsync, rename, fsync of the directory.
- * @throws NeuriteError naming the path, with a hint; the old file is then untouched.
+ * @throws NeuriteError naming the path, with a hint; unless it was the last fsync that failed, the old file is untouched.
  */
-export async function writeFileAtomic(file: string, chunks: Iterable<Uint8Array>): Promise<void> {
+export async function writeFileAtomic(
+  file: string,
+  chunks: Iterable<Uint8Array>,
+  system: FileSystem = disk,
+): Promise<void> {
   const directory = dirname(resolve(file));
   const temporary = join(directory, `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
   let created = false;
   try {
-    const handle = await open(temporary, 'wx');
+    const target = await system.create(temporary);
     created = true;
     try {
-      for (const chunk of chunks) await writeFully(handle, chunk);
-      await handle.sync();
+      for (const chunk of chunks) await target.write(chunk);
+      await target.sync();
     } finally {
-      await handle.close();
+      await target.close();
     }
-    await rename(temporary, file);
+    await system.rename(temporary, file);
+    created = false;
+    await system.syncDirectory(directory);
   } catch (error) {
-    if (created) await unlink(temporary).catch(() => {});
+    if (created) await system.remove(temporary).catch(() => {});
     throw fileError('write', file, error);
   }
-  await syncDirectory(directory);
 }
 
-async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let done = 0; done < chunk.length; ) {
-    const length = Math.min(chunk.length - done, MAX_TRANSFER);
-    done += (await handle.write(chunk, done, length)).bytesWritten;
-  }
-}
-
-/** Makes the rename durable; systems that cannot open a directory (Windows) do it on their own. */
-async function syncDirectory(directory: string): Promise<void> {
-  try {
-    const handle = await open(directory, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // The file itself is complete and in place.
-  }
-}
-
-function fileError(action: 'read' | 'write', file: string, error: unknown): NeuriteError {
+/** The error of a system call on `file` as a NeuriteError with its path and a hint; one that is already stays. */
+export function fileError(action: 'read' | 'write', file: string, error: unknown): NeuriteError {
   if (error instanceof NeuriteError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const hints: Record<string, string> = {
     ENOENT:
       action === 'read'
@@ -96,11 +81,9 @@ function fileError(action: 'read' | 'write', file: string, error: unknown): Neur
     EISDIR: 'it is a directory; give the path of a file',
     ENOTDIR: 'a part of the path is a file, not a directory',
     EROFS: 'the file system is read-only',
-    ENOSPC: 'no space left on the device; the file there before is untouched',
+    ENOSPC: 'no space left on the device',
+    EDQUOT: 'the disk quota is used up',
   };
-  const reason = hints[code] ?? (error instanceof Error ? error.message : String(error));
+  const reason = hints[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
   return new NeuriteError('ERR_DATA', `${action} "${file}": ${reason}`, { cause: error });
 }
-
-/** Longest single transfer the system takes. */
-const MAX_TRANSFER = 2 ** 30;

@@ -1,3 +1,10 @@
+export {
+  type CheckpointContent,
+  CheckpointDirectory,
+  type CheckpointInfo,
+  type CheckpointOptions,
+  type LoadedCheckpoint,
+} from './checkpoint.js';
 export { readFully, withFile, writeFileAtomic } from './files.js';
 export {
   parseSafetensors,

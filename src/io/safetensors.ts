@@ -86,7 +86,10 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeFileAtomic(file, layOut(tensors, metadata));
+  await writeFileAtomic(
+    file,
+    layOut(tensors, metadata).map((c) => c.bytes),
+  );
 }
 
 /**
@@ -110,7 +113,7 @@ export function serializeSafetensors(
   tensors: ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const chunks = layOut(tensors, metadata);
+  const chunks = layOut(tensors, metadata).map((c) => c.bytes);
   const out = new Uint8Array(chunks.reduce((n, c) => n + c.length, 0));
   let offset = 0;
   for (const chunk of chunks) {
@@ -229,11 +232,17 @@ function tensorOf(entry: Entry, buffer: ArrayBuffer, label: string): TensorData 
   return { dtype: entry.dtype, shape: entry.shape, data };
 }
 
+/** A part of a file: the header (`tensor` is null) or the values of a tensor. */
+export interface Chunk {
+  readonly tensor: { readonly name: string; readonly dtype: DType; readonly shape: Shape } | null;
+  readonly bytes: Uint8Array;
+}
+
 /** The file as chunks: header, then the tensors by dtype and name, as the reference implementation orders them. */
-function layOut(
+export function layOut(
   tensors: ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>,
   metadata: Readonly<Record<string, string>>,
-): Uint8Array[] {
+): Chunk[] {
   const list = [
     ...(tensors instanceof Map ? tensors : Object.entries(tensors as Readonly<Record<string, TensorData>>)),
   ];
@@ -263,7 +272,13 @@ function layOut(
   const header = new Uint8Array(8 + length).fill(0x20);
   new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
   header.set(json, 8);
-  return [header, ...list.map(([, t]) => new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength))];
+  return [
+    { tensor: null, bytes: header },
+    ...list.map(([name, { dtype, shape, data }]) => ({
+      tensor: { name, dtype, shape },
+      bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    })),
+  ];
 }
 
 function checkTensor(name: string, t: TensorData): void {
