@@ -5,6 +5,7 @@ export {
   type CheckpointOptions,
   type LoadedCheckpoint,
 } from './checkpoint.js';
+export { EventWriter } from './events.js';
 export { readFully, withFile, writeFileAtomic } from './files.js';
 export {
   parseSafetensors,
