@@ -74,8 +74,8 @@ export class DeviceError extends NeuriteError {
 export class DataError extends NeuriteError {
   /** Where a run stopped, when it was stopped by one. */
   readonly at: RunLocation | undefined;
-  constructor(message: string, at?: RunLocation) {
-    super('ERR_DATA', message);
+  constructor(message: string, at?: RunLocation, options?: ErrorOptions) {
+    super('ERR_DATA', message, options);
     this.at = at;
   }
 }

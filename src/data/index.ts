@@ -13,6 +13,18 @@ export {
 } from './folds.js';
 export { type BlobOptions, blobs, circles, moons, type PointOptions, spirals, xor } from './generators.js';
 export {
+  type BalanceOptions,
+  type Batch,
+  type Collated,
+  type IterateOptions,
+  type MapOptions,
+  Pipeline,
+  type PipelineBatchOptions,
+  type ShapedArray,
+  type ShuffleOptions,
+  type TensorTree,
+} from './pipeline.js';
+export {
   type ClassificationOptions,
   classification,
   type Regression,
@@ -26,3 +38,5 @@ export {
   type TrainDevTestOptions,
   trainDevTest,
 } from './splits.js';
+export type { PipelineIterator } from './stages/iterator.js';
+export type { Sample, SampleValue, Source } from './stages/sources.js';
