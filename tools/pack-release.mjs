@@ -3,11 +3,12 @@
 // Takes dist (run `npm run build:ts` first) and release/prebuilds (`npm run prebuild`). Every published binary must be there;
 // with --allow-missing those that are, for tests on one platform.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { bundle } from './release/bundle.mjs';
 import { publishedManifest } from './release/manifest.mjs';
 import { BINARY_LIMIT, TARBALL_LIMIT } from './release/targets.mjs';
 
@@ -29,16 +30,13 @@ for (const [path, command] of [
 rmSync(stage, { recursive: true, force: true });
 mkdirSync(stage, { recursive: true });
 
-// Source maps would point to sources that are not shipped.
+// The declarations of tsc as they are; its JavaScript bundled, without source maps: the sources are not shipped.
 cpSync(join(root, 'dist'), join(stage, 'dist'), {
   recursive: true,
-  filter: (path) => !/\.(map|tsbuildinfo)$/.test(path),
+  filter: (path) => statSync(path).isDirectory() || path.endsWith('.d.ts'),
 });
-for (const entry of readdirSync(join(stage, 'dist'), { recursive: true, withFileTypes: true })) {
-  if (!entry.isFile() || !entry.name.endsWith('.js')) continue;
-  const path = join(entry.parentPath ?? entry.path, entry.name);
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n'));
-}
+const checkout = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const bundled = await bundle(join(root, 'dist'), join(stage, 'dist'), checkout);
 
 // What `neurite build` compiles. The headers of Node-API are MIT, as their licence beside them says.
 cpSync(join(root, 'native'), join(stage, 'native'), { recursive: true });
@@ -56,8 +54,7 @@ for (const name of PUBLISHED) {
   } else if (statSync(file).size > BINARY_LIMIT) fail(`${file} is larger than ${BINARY_LIMIT} bytes`);
 }
 
-const manifest = publishedManifest(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
-writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+writeFileSync(join(stage, 'package.json'), `${JSON.stringify(publishedManifest(checkout), null, 2)}\n`);
 for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md']) cpSync(join(root, file), join(stage, file));
 
 const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
@@ -77,6 +74,7 @@ const [packed] = Array.isArray(report) ? report : Object.values(report);
 if (packed.size > TARBALL_LIMIT) fail(`the tarball has ${packed.size} bytes, more than ${TARBALL_LIMIT}`);
 const surprising = packed.files.filter(({ path }) => /^binding\.gyp$|\.(js|ts)\.map$|(^|\/)(test|src)\//.test(path));
 if (surprising.length > 0) fail(`the tarball has ${surprising.map((f) => f.path).join(', ')}`);
+console.log(`dist: ${bundled.length} scripts, ${bundled.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`);
 console.log(
   `release/${packed.filename}: ${packed.size} bytes, ${packed.unpackedSize} unpacked, ${packed.entryCount} files`,
 );

@@ -5,7 +5,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { checkBuild, checkExits, checkMissing, checkModules, checkTypes, checkUninstall } from './release/checks.mjs';
+import {
+  checkBuild,
+  checkExits,
+  checkImportTime,
+  checkMissing,
+  checkModules,
+  checkTypes,
+  checkUninstall,
+} from './release/checks.mjs';
 import { installed } from './release/sandbox.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -26,9 +34,10 @@ const failures = [];
 async function step(name, check) {
   const started = performance.now();
   try {
-    await check();
+    const said = await check();
     passed++;
-    console.log(`ok      ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`ok      ${name} (${typeof said === 'string' ? `${said}; ` : ''}${seconds} s)`);
   } catch (error) {
     failures.push(name);
     console.log(`FAILED  ${name}\n${error.stack}`);
@@ -42,12 +51,13 @@ try {
     if (/^(esm|cjs|dynamic|both|vm|worker)\./.test(file))
       await step(`module system: ${file}`, () => checkModules(sandbox, file));
   }
+  await step('import time', () => checkImportTime(sandbox));
   for (const resolution of ['NodeNext', 'Bundler']) {
     await step(`types: ${resolution}`, () => checkTypes(sandbox, root, resolution));
   }
-  await step(`8 workers at a time, ${values.workers} terminated`, () =>
-    sandbox.expectOutput(['workers.mjs', values.workers], /^trained .* workers$/m),
-  );
+  await step(`8 workers at a time, ${values.workers} terminated`, async () => {
+    await sandbox.expectOutput(['workers.mjs', values.workers], /^trained .* workers$/m);
+  });
   await step('exit, throw, SIGINT and process.exit in callbacks while steps run', () =>
     checkExits(sandbox, Number(values.rounds)),
   );

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { prebuildPath, thisHost } from '../../dist/runtime/loader.js';
+import { IMPORT_LIMIT } from './targets.mjs';
 
 const TRAINED = /^trained \S/m;
 
@@ -116,6 +117,33 @@ export async function checkBuild(sandbox) {
   } finally {
     renameSync(`${own}.away`, own);
   }
+}
+
+/** Time that importing the package takes beyond starting Node, in milliseconds. */
+export function checkImportTime(sandbox, rounds = 15) {
+  const [file, ...launch] = sandbox.launcher;
+  const time = (code) => {
+    const started = performance.now();
+    const { status, stderr } = spawnSync(file, [...launch, '--input-type=module', '-e', code], {
+      cwd: sandbox.app,
+      env: sandbox.environment(),
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`${code}:\n${stderr}`);
+    return performance.now() - started;
+  };
+  const bare = [];
+  const imported = [];
+  for (let i = 0; i < rounds; i++) {
+    bare.push(time('0'));
+    imported.push(time("import 'neurite'"));
+  }
+  const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
+  // The quietest runs: what other processes on the machine take is no part of it.
+  const least = Math.min(...imported) - Math.min(...bare);
+  const text = `least ${least.toFixed(1)} ms, median ${(median(imported) - median(bare)).toFixed(1)} ms of ${rounds}`;
+  if (least > IMPORT_LIMIT) throw new Error(`import 'neurite' takes more than ${IMPORT_LIMIT} ms: ${text}`);
+  return text;
 }
 
 export function checkUninstall(sandbox) {

@@ -3,10 +3,6 @@
 /** @param {Record<string, unknown>} manifest the checkout's package.json */
 export function publishedManifest(manifest) {
   // gypfile: without a root binding.gyp there is nothing to switch off.
-  const { scripts: _, devDependencies: __, gypfile: ___, sideEffects = [], ...rest } = manifest;
-  return {
-    ...rest,
-    sideEffects: sideEffects.filter((path) => !path.startsWith('./src/')),
-    files: ['dist', 'prebuilds', 'native'],
-  };
+  const { scripts: _, devDependencies: __, gypfile: ___, ...rest } = manifest;
+  return { ...rest, files: ['dist', 'prebuilds', 'native'] };
 }

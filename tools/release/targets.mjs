@@ -13,6 +13,8 @@ export const GLIBC_FLOOR = '2.28';
 /** One platform's binary, and the whole tarball, in bytes. */
 export const BINARY_LIMIT = 5e6;
 export const TARBALL_LIMIT = 15e6;
+/** `import 'neurite'` beyond starting Node, in milliseconds. */
+export const IMPORT_LIMIT = 50;
 
 /** Zig's C++ compiler: the ZIG variable, zig on the path, or PyPI's `ziglang`. */
 export function findZig() {

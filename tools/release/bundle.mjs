@@ -1,0 +1,88 @@
+// Joins what tsc made into few files: reading, resolving and compiling 180 small modules takes longer than running them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const OWN_URL = 'import.meta.url';
+
+const posix = (path) => path.split(sep).join('/');
+
+/** Every .js file below a folder, relative to it, with '/'. */
+function scripts(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
+    .map((entry) => posix(relative(folder, join(entry.parentPath ?? entry.path, entry.name))));
+}
+
+/** Files named by the manifest's exports and commands, relative to dist. */
+function manifestEntries({ exports, bin }) {
+  const files = [...Object.values(exports).map((e) => e.default), ...Object.values(bin)];
+  return files.filter((file) => file?.startsWith('./dist/')).map((file) => file.slice('./dist/'.length));
+}
+
+/** A module goes on seeing the URL that it had in dist, whichever chunk it is in, and runs as it does unbundled. */
+function keepModules(dist) {
+  return {
+    name: 'keep-modules',
+    transform(code, id) {
+      const text = code.replaceAll(OWN_URL, `__urlOf("${posix(relative(dist, id))}")`);
+      // Whatever the manifest's sideEffects tells the bundlers of users: all that runs in a checkout runs in the package.
+      return { code: text, moduleSideEffects: true };
+    },
+    renderChunk(code, { fileName }) {
+      return code.replace(/__urlOf\("([^"]*)"\)/g, (_, file) => {
+        if (file === fileName) return OWN_URL;
+        const path = posix(relative(dirname(fileName), file));
+        // A user's bundle in CommonJS form has no import.meta.url.
+        return `(${OWN_URL} && new URL("${path.startsWith('.') ? path : `./${path}`}", ${OWN_URL}).href)`;
+      });
+    },
+  };
+}
+
+/**
+ * Writes the bundled JavaScript of `dist` to `out`: one file for each entry of the manifest, what they share in chunks/.
+ * A file that a module names by its URL, such as a worker's, is an entry too. Names and lines stay, so that a stack trace can be
+ * read; comments go, the declarations have them.
+ *
+ * @param {string} dist
+ * @param {string} out
+ * @param {object} manifest package.json
+ * @returns {Promise<{file: string, bytes: number}[]>} the files written
+ */
+export async function bundle(dist, out, manifest) {
+  const texts = new Map(scripts(dist).map((file) => [file, readFileSync(join(dist, file), 'utf8')]));
+  const entries = new Set(manifestEntries(manifest));
+  for (const [file, text] of texts) {
+    for (const [, path] of text.matchAll(/new URL\(\s*['"](\.[^'"]*\.js)['"],\s*import\.meta\.url/g)) {
+      const target = posix(relative(dist, resolve(dist, dirname(file), path)));
+      if (!texts.has(target)) throw new Error(`${file}: new URL('${path}', import.meta.url) names no file of dist`);
+      entries.add(target);
+    }
+  }
+  for (const entry of entries) {
+    if (!texts.has(entry)) throw new Error(`package.json names dist/${entry}, which is not there`);
+  }
+
+  const build = await rolldown({
+    input: Object.fromEntries([...entries].map((file) => [file.replace(/\.js$/, ''), join(dist, file)])),
+    platform: 'node',
+    external: (id) => !id.startsWith('.') && !isAbsolute(id),
+    plugins: [keepModules(dist)],
+    onLog: (level, log) => {
+      if (level === 'warn') throw new Error(`bundling: ${log.message}`);
+    },
+  });
+  const { output } = await build.write({
+    dir: out,
+    format: 'esm',
+    comments: false,
+    // ASCII, because V8 keeps and scans such text with one byte for each character.
+    minify: { mangle: false, compress: false, codegen: { removeWhitespace: false, asciiOnly: true } },
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+  });
+  await build.close();
+
+  return output.map(({ fileName, code }) => ({ file: fileName, bytes: Buffer.byteLength(code) }));
+}
