@@ -21,6 +21,7 @@ const MODULES: Record<string, () => Promise<unknown>> = {
   neurite: () => import('../src/index.js'),
   'neurite/datasets': () => import('../src/datasets/index.js'),
   'neurite/kernels': () => import('../src/kernels/index.js'),
+  'neurite/plot': () => import('../src/plot/index.js'),
 };
 
 interface Block {

@@ -1,2 +1,10 @@
-export { type CurveData, learningCurve } from './learning-curve.js';
-export { type Chart, type ChartSize, lineCharts, type Series } from './svg.js';
+export type { AxesOptions, PlotOptions, PlotSize, ScaleName } from './check.js';
+export type { ColourMap } from './colours.js';
+export { type CurveLike, calibration, precisionRecall, roc } from './curves.js';
+export { type BoundaryModel, type DecisionBoundaryOptions, decisionBoundary } from './decision-boundary.js';
+export { type CurveData, type LearningCurveOptions, learningCurve } from './learning-curve.js';
+export { type LinesOptions, lines, type Series, type SeriesLike } from './lines.js';
+export { type LossSurfaceOptions, lossSurface, type Surface, type SurfacePath } from './loss-surface.js';
+export { type PageOptions, page } from './page.js';
+export { type PngOptions, save, toPng } from './save.js';
+export { type ScatterOptions, scatter } from './scatter.js';
