@@ -1,12 +1,15 @@
 import type { Tensor } from '../core.js';
 import { OptionError, tensor } from '../core.js';
-import { TensorDataset } from '../data/index.js';
+import { type DataInput, TensorDataset } from '../data/index.js';
 import type { LossName } from '../losses/index.js';
 import { Linear, Module } from '../nn/index.js';
 import type { Optimizer, OptimizerName } from '../optim/index.js';
 import { SGD } from '../optim/index.js';
 import { checkOptions, wholeNumber } from '../options.js';
-import { type DataLike, type FitOptions, fit, type History } from '../train/index.js';
+import { type FitOptions, fit, type History } from '../train/index.js';
+
+/** A data set, or one tensor of inputs and one of targets as `TensorDataset` takes them. */
+export type LabelledData = TensorDataset | { readonly x: DataInput; readonly y: DataInput };
 
 export interface LinearModelOptions {
   /** First weights, `[outputs][features]`; default zeros. */
@@ -86,7 +89,7 @@ export abstract class DescentModel extends LinearModel {
    * @returns the history of `fit`; `steps` is the number of updates: ⌈n / batchSize⌉ an epoch.
    * @throws OptionError for options; DataError when the loss is no longer finite: lower `lr` or scale the features.
    */
-  async learn(data: DataLike, options: LearnOptions = {}): Promise<History> {
+  async learn(data: LabelledData, options: LearnOptions = {}): Promise<History> {
     const what = `${this.constructor.name}.learn`;
     checkOptions(what, options, ['epochs', 'batchSize', 'lr', 'optimizer', 'metrics']);
     const { epochs = 1000, lr, optimizer, metrics = [] } = options;
@@ -107,7 +110,7 @@ export abstract class DescentModel extends LinearModel {
   }
 }
 
-export function datasetOf(what: string, data: DataLike): TensorDataset {
+export function datasetOf(what: string, data: LabelledData): TensorDataset {
   if (data instanceof TensorDataset) return data;
   if (typeof data === 'object' && data !== null && 'x' in data && 'y' in data) return new TensorDataset(data.x, data.y);
   throw new OptionError(`${what}: got ${String(data)} as data, expected a TensorDataset or { x, y }`);

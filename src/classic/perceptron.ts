@@ -17,8 +17,8 @@ import type { DataInput, TensorDataset } from '../data/index.js';
 import type { Metric } from '../metrics/index.js';
 import { SGD } from '../optim/index.js';
 import { checkOptions, wholeNumber } from '../options.js';
-import { type DataLike, fit, predict } from '../train/index.js';
-import { datasetOf, LinearModel, type LinearModelOptions } from './model.js';
+import { fit, predict } from '../train/index.js';
+import { datasetOf, type LabelledData, LinearModel, type LinearModelOptions } from './model.js';
 
 /** How a perceptron's training went. */
 export interface Convergence {
@@ -66,7 +66,7 @@ export class Perceptron extends LinearModel {
    * @param options `lr` (default 1), `maxEpochs` (default 100), `shuffle` (default false).
    * @throws OptionError for options; ShapeError and DataError for targets that are not `[n, 1]` of 0 and 1.
    */
-  async learn(data: DataLike, options: PerceptronLearnOptions = {}): Promise<Convergence> {
+  async learn(data: LabelledData, options: PerceptronLearnOptions = {}): Promise<Convergence> {
     checkOptions('Perceptron.learn', options, ['lr', 'maxEpochs', 'shuffle']);
     const { lr = 1, shuffle = false } = options;
     if (!(lr > 0 && Number.isFinite(lr))) {

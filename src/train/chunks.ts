@@ -1,11 +1,10 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
-import { type Compiled, DataError, type HostArray, type Tensor } from '../core.js';
+import { DataError, type HostArray, type Tensor } from '../core.js';
+import type { Rows } from './batch.js';
 
 /** Work of one native call: long enough to hide the cost of a call, short enough to stop or report soon. */
 const CHUNK_MS = 50;
 const MAX_STEPS = 4096;
-/** One runs while the results of the other are read. */
-const IN_FLIGHT = 2;
 
 /** How many steps make about {@link CHUNK_MS}; keeps what it learnt from one epoch to the next. */
 export class Pace {
@@ -24,15 +23,48 @@ export class Pace {
   }
 }
 
+/** One queued native call. */
+export interface Part {
+  /** Batches it runs over, of `batch` samples each. */
+  readonly count: number;
+  readonly batch: number;
+  /** One tensor per result of the step; batches are stacked. */
+  readonly results: readonly Tensor[];
+  /** What batch k was, should it fail. */
+  readonly origin: (k: number) => Origin;
+}
+
+/** The rows of a batch and what messages call one of its samples. */
+export interface Origin {
+  readonly rows: () => Rows;
+  readonly sample: (i: number) => string;
+}
+
+/** Steps that were queued together; a step may be several batches. */
+export interface Issued {
+  readonly steps: number;
+  readonly parts: readonly Part[];
+}
+
+/** Where steps come from. */
+export interface Feed {
+  /** Calls in flight: while one runs the results of others are read. */
+  readonly depth: number;
+  /** Queues at least one and up to `limit` steps, null at the end of the data. */
+  issue(limit: number): Issued | null | Promise<Issued | null>;
+}
+
 /** Results of consecutive steps. */
 export interface Chunk {
   /** Steps before this chunk in the pass. */
   readonly firstStep: number;
   readonly steps: number;
-  /** Samples of each step. */
-  readonly batch: number;
-  /** One array per result of the step, step after step. */
-  readonly values: readonly HostArray[];
+  readonly parts: readonly {
+    readonly count: number;
+    readonly batch: number;
+    /** One array per result, batch after batch. */
+    readonly values: readonly HostArray[];
+  }[];
 }
 
 /** A step that failed because of its data: which one, and the rows it was given. */
@@ -40,90 +72,110 @@ export class StepFailure extends Error {
   readonly error: DataError;
   /** Steps of this pass before the failed one. */
   readonly step: number;
-  readonly rows: Int32Array;
+  readonly origin: Origin;
 
-  constructor(error: DataError, step: number, rows: Int32Array) {
+  constructor(error: DataError, step: number, origin: Origin) {
     super(error.message);
     this.error = error;
     this.step = step;
-    this.rows = rows;
+    this.origin = origin;
   }
 }
 
 export interface Pass {
-  readonly step: Compiled<readonly never[], readonly Tensor[]> | Compiled<[Tensor, Tensor], readonly Tensor[]>;
-  /** Arguments of the step are rows of these. */
-  readonly data: readonly Tensor[];
-  /** Rows in the order they are used. */
-  readonly order: Int32Array;
-  readonly batchSize: number;
+  readonly feed: Feed;
   readonly pace: Pace;
-  readonly signal?: AbortSignal | undefined;
+  /** True ends the pass after the steps in flight. */
+  readonly stopping?: () => boolean;
   /** Gets the results in order. */
   readonly onChunk: (chunk: Chunk) => void;
+  /** Steps of this pass; default all there are. */
+  readonly steps?: number;
+  /** The next step, above the given one, after which {@link onStop} is called with nothing in flight. */
+  readonly nextStop?: (step: number) => number;
+  /** True asks for such a stop as soon as the steps in flight are done. */
+  readonly stopWanted?: () => boolean;
+  readonly onStop?: (step: number) => Promise<void>;
+}
+
+interface InFlight extends Issued {
+  readonly firstStep: number;
+  readonly values: readonly Promise<HostArray[]>[];
 }
 
 /**
- * Runs a compiled step over all rows, batch by batch, many steps a native call, with the next call queued while one runs.
- * The last batch may be smaller. How steps are put together never changes their results. Ends early, after the steps in
- * flight, when the signal is aborted.
+ * Runs steps over a feed, many a native call, with the next call queued while one runs. How steps are put together never
+ * changes their results. Ends at the end of the data, after `steps` steps, or early when `stopping`.
+ * @returns steps done.
  */
-export async function runPass({ step, data, order, batchSize, pace, signal, onChunk }: Pass): Promise<void> {
-  const inFlight: {
-    firstStep: number;
-    steps: number;
-    batch: number;
-    rows: Int32Array;
-    values: Promise<HostArray[]>;
-  }[] = [];
-  const fullSteps = Math.floor(order.length / batchSize);
-  let queued = 0;
+export async function runPass(pass: Pass): Promise<number> {
+  const { feed, pace, onChunk, stopping = () => false, steps: most = Infinity, nextStop = () => Infinity } = pass;
+  const { stopWanted = () => false, onStop } = pass;
+  const inFlight: InFlight[] = [];
   let nextStep = 0;
+  let stop = nextStop(0);
+  let ended = false;
   let failed = false;
   let lastDone = performance.now();
   try {
     for (;;) {
-      while (inFlight.length < IN_FLIGHT && queued < order.length && !failed && signal?.aborted !== true) {
-        const steps = nextStep < fullSteps ? Math.min(pace.next(), fullSteps - nextStep) : 1;
-        const batch = nextStep < fullSteps ? batchSize : order.length - queued;
-        const rows = order.subarray(queued, queued + steps * batch);
-        const results = step.scan({ data, indices: rows, batch });
-        const values = Promise.all(results.map((r) => r.data()));
-        values.catch(() => {
-          failed = true;
-        });
-        inFlight.push({ firstStep: nextStep, steps, batch, rows, values });
-        queued += rows.length;
-        nextStep += steps;
+      while (!ended && !failed && inFlight.length < feed.depth && !stopping()) {
+        if (stopWanted()) stop = nextStep;
+        const room = Math.min(stop, most) - nextStep;
+        if (room <= 0) break;
+        const issued = await feed.issue(Math.min(pace.next(), room));
+        if (issued === null) {
+          ended = true;
+          break;
+        }
+        const values = issued.parts.map((part) => Promise.all(part.results.map((r) => r.data())));
+        for (const v of values) {
+          v.catch(() => {
+            failed = true;
+          });
+        }
+        inFlight.push({ ...issued, firstStep: nextStep, values });
+        nextStep += issued.steps;
       }
       const chunk = inFlight[0];
-      if (chunk === undefined) return;
-      const values = await valuesOf(chunk);
+      if (chunk === undefined) {
+        if (nextStep === stop) {
+          await onStop?.(nextStep);
+          stop = nextStop(nextStep);
+          lastDone = performance.now();
+        }
+        if (ended || nextStep >= most || stopping()) return nextStep;
+        continue;
+      }
+      const parts = await partsOf(chunk);
       inFlight.shift();
       const now = performance.now();
       pace.record(chunk.steps, now - lastDone);
       lastDone = now;
-      onChunk({ firstStep: chunk.firstStep, steps: chunk.steps, batch: chunk.batch, values });
+      onChunk({ firstStep: chunk.firstStep, steps: chunk.steps, parts });
       // The next chunk may have failed at the same moment; no step may follow it, so its rejection is heard first.
       await macrotask();
     }
   } finally {
-    await Promise.allSettled(inFlight.map((c) => c.values));
+    await Promise.allSettled(inFlight.flatMap((c) => c.values));
   }
 }
 
-async function valuesOf(chunk: {
-  readonly firstStep: number;
-  readonly batch: number;
-  readonly rows: Int32Array;
-  readonly values: Promise<HostArray[]>;
-}): Promise<HostArray[]> {
-  try {
-    return await chunk.values;
-  } catch (error) {
-    if (!(error instanceof DataError) || error.at === undefined) throw error;
-    const { step } = error.at;
-    const rows = chunk.rows.slice(step * chunk.batch, (step + 1) * chunk.batch);
-    throw new StepFailure(error, chunk.firstStep + step, rows);
+async function partsOf(chunk: InFlight): Promise<Chunk['parts']> {
+  const parts: { count: number; batch: number; values: HostArray[] }[] = [];
+  let batches = 0;
+  for (const [i, part] of chunk.parts.entries()) {
+    const { count, batch } = part;
+    try {
+      parts.push({ count, batch, values: await chunk.values[i] });
+    } catch (error) {
+      if (!(error instanceof DataError) || error.at === undefined) throw error;
+      const { step } = error.at;
+      // Several batches of one step, or steps of one batch each.
+      const done = chunk.steps === 1 ? 0 : batches + step;
+      throw new StepFailure(error, chunk.firstStep + done, part.origin(step));
+    }
+    batches += count;
   }
+  return parts;
 }

@@ -1,25 +1,13 @@
-import {
-  all,
-  DataError,
-  isFinite as finite,
-  flush,
-  isFloat,
-  realize,
-  stack,
-  stopGradient,
-  type Tensor,
-  take,
-  tensor,
-} from '../core.js';
-import type { TensorDataset } from '../data/index.js';
-import type { Module } from '../nn/index.js';
+import { all, DataError, isFinite as finite, flush, isFloat, realize, stack, stopGradient, Tensor } from '../core.js';
+import type { AnyModule } from '../nn/index.js';
 import { sizeOf } from '../shape.js';
-import type { StepFailure } from './chunks.js';
-import type { Objective } from './objective.js';
+import { leaves } from '../tree.js';
+import type { Rows, TensorTree } from './batch.js';
+import type { Origin, StepFailure } from './chunks.js';
+import { forward, type Objective } from './objective.js';
 
 export interface DiagnosisContext {
-  readonly model: Module;
-  readonly data: TensorDataset;
+  readonly model: AnyModule;
   /** Given in training, where a loss that is not finite stops the run. */
   readonly objective?: Objective;
 }
@@ -35,34 +23,35 @@ export async function explain(
   failure: StepFailure,
   context: DiagnosisContext,
 ): Promise<DataError> {
-  const { error, rows } = failure;
+  const { error, origin } = failure;
   const { at } = error;
   if (at === undefined) return error;
   if (Number.isFinite(at.value)) {
     const fromLabels = at.op.toLowerCase().includes('entropy');
-    const perSample = sizeOf((fromLabels ? context.data.y : context.data.x).shape.slice(1));
-    const sample = rows[Math.floor(at.position / perSample)];
     const what = fromLabels ? 'label' : 'index';
-    return new DataError(
-      `${where}: ${what} ${at.value} of sample ${sample} is out of range at ${when} (${error.message})`,
-      at,
-    );
+    const { x, y } = origin.rows();
+    const batch = fromLabels ? (y ?? x) : x;
+    // Of several tensors nobody knows which one it was.
+    const of = batch instanceof Tensor ? ` of ${origin.sample(Math.floor(at.position / widthOf(batch)))}` : '';
+    return new DataError(`${where}: ${what} ${at.value}${of} is out of range at ${when} (${error.message})`, at);
   }
   const value = Number.isNaN(at.value) ? 'NaN' : 'infinite';
-  const { objective } = context;
-  const cause = objective === undefined ? '' : await findCause(rows, context.model, context.data, objective);
+  const { objective, model } = context;
+  const cause = objective === undefined ? '' : await findCause(origin, model, objective);
   return new DataError(
     `${where}: the loss is ${value} at ${when}: ${cause}; the parameters are as before this step`,
     at,
   );
 }
 
+function widthOf(batch: Tensor): number {
+  return sizeOf(batch.shape.slice(1));
+}
+
 /** Runs the batch again, layer by layer. */
-async function findCause(rows: Int32Array, model: Module, data: TensorDataset, objective: Objective): Promise<string> {
-  const index = tensor(rows, { dtype: 'int32' });
-  const x = data.transform(take(data.x, index));
-  const y = take(data.y, index);
-  const bad = (await badSample('x', x, rows)) ?? (await badSample('y', y, rows));
+async function findCause(origin: Origin, model: AnyModule, objective: Objective): Promise<string> {
+  const { x, y, weight }: Rows = origin.rows();
+  const bad = (await badSample('x', x, origin)) ?? (y === undefined ? null : await badSample('y', y, origin));
   if (bad !== null) return bad;
 
   const parameters = [...model.namedParameters()].filter(([, p]) => isFloat(p.dtype));
@@ -75,14 +64,15 @@ async function findCause(rows: Int32Array, model: Module, data: TensorDataset, o
   const buffers = model.buffers().map((cell) => [cell, cell.version, stopGradient(cell.read())] as const);
   await realize(...buffers.map(([, , copy]) => copy));
   try {
-    const outputs = model.forward(x);
-    const loss = objective.lossOf(outputs, y);
+    const outputs = forward(model, x);
+    const last = Math.max(...(leaves(outputs) as Tensor[]).map((t) => t.id));
+    const [loss] = objective.lossOf(outputs, y ?? x, weight);
     const nodes = floatNodes(loss);
     const first = await firstBad(nodes);
     if (first === -1)
       return `running the batch again gives finite values, so random layers or their masks matter (${HINT})`;
     const node = nodes[first];
-    const place = node.id > outputs.id ? 'the loss' : layerOf(model, node);
+    const place = node.id > last ? 'the loss' : layerOf(model, node);
     return `the first values that are not finite come out of ${place} (${node.op.name}, [${node.shape}]); ${HINT}`;
   } finally {
     for (const [cell, version, copy] of buffers) if (cell.version !== version) cell.assign(copy);
@@ -92,13 +82,16 @@ async function findCause(rows: Int32Array, model: Module, data: TensorDataset, o
 
 const HINT = 'a smaller learning rate or inputs scaled to about 1 usually help';
 
-async function badSample(name: string, batch: Tensor, rows: Int32Array): Promise<string | null> {
-  if (!isFloat(batch.dtype)) return null;
-  const values = await batch.data();
-  const at = values.findIndex((v) => !Number.isFinite(v));
-  if (at === -1) return null;
-  const width = sizeOf(batch.shape.slice(1));
-  return `${name} of sample ${rows[Math.floor(at / width)]} has ${values[at]} at element ${at % width}; clean the data`;
+async function badSample(name: string, tree: TensorTree, origin: Origin): Promise<string | null> {
+  for (const batch of leaves(tree) as Tensor[]) {
+    if (!isFloat(batch.dtype)) continue;
+    const values = await batch.data();
+    const at = values.findIndex((v) => !Number.isFinite(v));
+    if (at === -1) continue;
+    const width = widthOf(batch);
+    return `${name} of ${origin.sample(Math.floor(at / width))} has ${values[at]} at element ${at % width}; clean the data`;
+  }
+  return null;
 }
 
 /** Index of the first tensor with a value that is not finite, or -1; all are looked at in one run. */
@@ -118,7 +111,7 @@ function floatNodes(loss: Tensor): Tensor[] {
 }
 
 /** The layer whose path is the longest beginning of the node's. */
-function layerOf(model: Module, node: Tensor): string {
+function layerOf(model: AnyModule, node: Tensor): string {
   const modules = model.namedModules();
   for (let path = node.scope; path !== ''; path = path.slice(0, Math.max(0, path.lastIndexOf('.')))) {
     const layer = modules.get(path);

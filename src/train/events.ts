@@ -22,17 +22,24 @@ export interface History {
   /** From the first step's start to the last step's end, evaluation excluded. */
   readonly seconds: number;
   readonly samplesPerSecond: number;
-  /** 'aborted' when the signal, a `break` or `run.abort()` ended the run before its last epoch. */
-  readonly stopped: 'done' | 'aborted';
+  /**
+   * 'aborted' when the signal, a `break` or `run.abort()` ended the run before its last epoch, 'stopped' when a callback or
+   * the time limit did.
+   */
+  readonly stopped: 'done' | 'aborted' | 'stopped';
+  /** Who stopped it and why, such as "EarlyStopping: valLoss has not improved for 3 epochs". */
+  readonly reason?: string;
 }
 
 export interface StartEvent {
   readonly type: 'start';
   readonly epochs: number;
-  readonly stepsPerEpoch: number;
-  readonly batchSize: number;
-  /** Training samples. */
-  readonly samples: number;
+  /** null when the data does not say how long it is. */
+  readonly stepsPerEpoch: number | null;
+  /** Samples of a full step; null when the data comes in batches of its own. */
+  readonly batchSize: number | null;
+  /** Training samples; null when the data does not say. */
+  readonly samples: number | null;
 }
 
 export interface ProgressEvent {
@@ -40,12 +47,34 @@ export interface ProgressEvent {
   readonly epoch: number;
   /** Steps of this epoch that are done. */
   readonly step: number;
-  readonly stepsPerEpoch: number;
+  /** null when the data does not say how long it is. */
+  readonly stepsPerEpoch: number | null;
   /** Mean training loss and metrics over the epoch so far. */
   readonly figures: Readonly<Record<string, number>>;
   readonly samplesPerSecond: number;
-  /** Estimated training time to the end of the last epoch. */
-  readonly secondsLeft: number;
+  /** Estimated training time to the end of the last epoch; null when that is not known. */
+  readonly secondsLeft: number | null;
+}
+
+/** After a step that a callback asked for; nothing runs meanwhile. */
+export interface StepEvent {
+  readonly type: 'step';
+  readonly epoch: number;
+  /** Steps of this epoch that are done. */
+  readonly step: number;
+  /** Steps of the whole run, those before a resume included. */
+  readonly totalSteps: number;
+  /** Loss of this step's batch, before its update. */
+  readonly loss: number;
+  /** Learning rate of the next step. */
+  readonly lr: number;
+}
+
+export interface CheckpointEvent {
+  readonly type: 'checkpoint';
+  /** Steps of the whole run that the checkpoint holds. */
+  readonly step: number;
+  readonly path: string;
 }
 
 export interface EpochEvent {
@@ -58,8 +87,8 @@ export interface EndEvent {
   readonly history: History;
 }
 
-/** What happens in a training run, in order: start, then progress … epoch for each epoch, then end. */
-export type RunEvent = StartEvent | ProgressEvent | EpochEvent | EndEvent;
+/** What happens in a training run, in order: start, then progress … epoch for each epoch, checkpoints between, then end. */
+export type RunEvent = StartEvent | ProgressEvent | EpochEvent | CheckpointEvent | EndEvent;
 
 /** Progress events kept for a reader that lags behind; older ones are dropped. */
 const MAX_PROGRESS = 32;

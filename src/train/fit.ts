@@ -1,70 +1,40 @@
-import { BusyError, checkFinite, compile, OptionError, type Tensor, valueAndGrad } from '../core.js';
-import type { TensorDataset } from '../data/index.js';
+import { BusyError, OptionError, randomState, restoreRandomState, type Tensor } from '../core.js';
 import type { Module } from '../nn/index.js';
-import { type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
 import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
-import { type Chunk, Pace, runPass, StepFailure } from './chunks.js';
-import { explain } from './diagnose.js';
+import { checkedWeights, type DataLike, type Table, tableOf } from './batch.js';
+import type { Callback } from './callback.js';
+import { LearningRateSchedule } from './callbacks/learning-rate.js';
+import { TimeLimit } from './callbacks/stopping.js';
 import { Evaluation } from './evaluate.js';
-import type { EpochRecord, History, ProgressEvent, RunEvent } from './events.js';
+import type { RunEvent } from './events.js';
+import { checkModel, Objective } from './objective.js';
 import {
-  asDataset,
-  checkModel,
-  type DataLike,
-  Figures,
-  inMode,
-  Objective,
-  type ObjectiveOptions,
-} from './objective.js';
-import { ProgressReporter, type ProgressStream } from './progress.js';
+  FIT_OPTIONS,
+  type FitOptions,
+  positive,
+  resolveCallbacks,
+  resolveClassWeights,
+  resolveOptimizer,
+  resolveValidation,
+} from './options.js';
+import { ProgressReporter } from './progress.js';
+import { findCheckpoint, stateOf } from './resume.js';
 import { Run, type RunControl } from './run.js';
-
-export interface FitOptions extends ObjectiveOptions {
-  /** An optimizer, or the name of one with its default settings. */
-  readonly optimizer: OptimizerName | Optimizer;
-  /** Passes over the data; default 1. */
-  readonly epochs?: number;
-  /** Samples a step, in [1, samples]; default 32. The last batch of an epoch may be smaller. */
-  readonly batchSize?: number;
-  /** A new random order each epoch, from the 'data' stream of `seed()`; default true. */
-  readonly shuffle?: boolean;
-  /** Evaluated after each epoch: a data set, or the share in (0, 1) of the data to set aside for it. */
-  readonly validation?: DataLike | number;
-  /** Ends the run after the steps in flight. */
-  readonly signal?: AbortSignal;
-  /** true: a progress bar, or one line an epoch, on stderr; or the stream to write to. Default false. */
-  readonly progress?: boolean | ProgressStream;
-  /** Called after each epoch, awaited; an error it throws ends the run with that error. */
-  readonly onEpoch?: (record: EpochRecord) => void | Promise<void>;
-  /** Called about 20 times a second. */
-  readonly onProgress?: (event: ProgressEvent) => void;
-}
-
-const OPTIONS: readonly (keyof FitOptions)[] = [
-  'loss',
-  'optimizer',
-  'metrics',
-  'epochs',
-  'batchSize',
-  'shuffle',
-  'validation',
-  'signal',
-  'progress',
-  'onEpoch',
-  'onProgress',
-];
+import { RowSampler } from './sampler.js';
+import { type Plan, Session } from './session.js';
+import { trainingProgram } from './step.js';
 
 /** Two runs would overwrite each other's updates. */
-const inTraining = new WeakSet<Module>();
+const inTraining = new WeakSet<object>();
 
 /**
  * Trains a model. Starts at once; the run can be awaited for its history and iterated for events.
  *
  * Each step runs as part of one native program, off this thread: forward, gradient, update. Dropout and the like are active
- * while training and off in validation; afterwards each module has the mode it had. A loss that is not finite ends the run
+ * while training and off in validation; each module keeps the mode it has. A loss that is not finite ends the run
  * with a DataError that says where it came from, and the parameters stay as they were before that step.
  *
- * @param model any module from `[n, ...]` to outputs the loss takes.
+ * @param model any module from `[n, ...]` to outputs the loss takes; several inputs are its arguments, a record is one.
  * @param data a TensorDataset or `{ x, y }`.
  * @returns a run: `await` gives plain numbers for each epoch, `for await` events.
  * @throws OptionError at once for options and names that make no sense. The run rejects with DataError, naming sample,
@@ -75,18 +45,12 @@ const inTraining = new WeakSet<Module>();
  *   epochs: 5, batchSize: 128, validation: test,
  * });
  */
-export function fit(model: Module, data: DataLike, options: FitOptions): Run {
+export function fit<Out = Tensor>(model: Module<never[], Out>, data: DataLike, options: FitOptions<Out>): Run {
   checkModel('fit', model);
   if (typeof options !== 'object' || options === null) {
     throw new OptionError("fit: expected options such as { loss: 'crossEntropy', optimizer: 'adam' }");
   }
-  checkOptions('fit', options, OPTIONS);
-  const objective = new Objective('fit', options);
-  const optimizer = resolveOptimizer(options.optimizer);
-  const epochs = wholeNumber('fit: epochs', options.epochs ?? 1, 1);
-  const { train, validation } = parts(asDataset('fit', data), options.validation);
-  const batchSize = checkBatchSize('fit', options.batchSize, train.length);
-  const shuffle = options.shuffle ?? true;
+  const settings = settle(data, options as FitOptions<never>);
   if (inTraining.has(model)) throw new BusyError('fit: the model is being trained by another run; await that first');
   const { signal: userSignal, progress = false, onProgress, onEpoch } = options;
   if (userSignal !== undefined && !(userSignal instanceof AbortSignal)) {
@@ -94,6 +58,10 @@ export function fit(model: Module, data: DataLike, options: FitOptions): Run {
   }
   const reporter = progress === false ? null : new ProgressReporter(progress === true ? undefined : progress);
   inTraining.add(model);
+  const callbacks: Callback[] =
+    onEpoch === undefined
+      ? settings.callbacks
+      : [...settings.callbacks, { name: 'onEpoch', onEpoch: ({ record }) => onEpoch(record) }];
   return new Run(async ({ signal, emit: queue }) => {
     const emit = (event: RunEvent): void => {
       queue(event);
@@ -101,149 +69,132 @@ export function fit(model: Module, data: DataLike, options: FitOptions): Run {
       if (event.type === 'progress') onProgress?.(event);
     };
     try {
-      const plan = { model, train, validation, objective, optimizer, epochs, batchSize, shuffle };
-      return await runEpochs(plan, { signal, emit }, onEpoch);
+      await null; // the caller gets its Run before anything is traced
+      return await start(model, { ...settings, callbacks }, { signal, emit });
     } finally {
       reporter?.clear();
       inTraining.delete(model);
+      for (const callback of callbacks) await callback.close?.();
     }
   }, userSignal);
 }
 
-interface Plan {
-  readonly model: Module;
-  readonly train: TensorDataset;
-  readonly validation: TensorDataset | null;
-  readonly objective: Objective;
-  readonly optimizer: Optimizer;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly shuffle: boolean;
-}
+type Settings = ReturnType<typeof settle>;
 
-async function runEpochs(plan: Plan, { signal, emit }: RunControl, onEpoch: FitOptions['onEpoch']): Promise<History> {
-  const { model, objective, epochs, batchSize } = plan;
-  await null; // the caller gets its Run before anything is traced
-  const train = await objective.prepare(plan.train);
-  const validation = plan.validation && (await objective.prepare(plan.validation));
-  const evaluation = validation && new Evaluation('fit: validation', model, objective, validation);
-  const trainer = new Trainer({ ...plan, train });
-  const stepsPerEpoch = Math.ceil(train.length / batchSize);
-  emit({ type: 'start', epochs, stepsPerEpoch, batchSize, samples: train.length });
-
-  const records: EpochRecord[] = [];
-  while (records.length < epochs && !signal.aborted) {
-    const epoch = records.length + 1;
-    const { figures, seconds } = await trainer.epoch(epoch, signal, emit);
-    if (figures.samples < train.length) break; // aborted
-    const valFigures = evaluation === null ? null : await evaluation.run(signal);
-    const record: EpochRecord = {
-      epoch,
-      ...figures.read(),
-      ...validationFigures(valFigures),
-      samplesPerSecond: figures.samples / seconds,
-      seconds,
-    };
-    records.push(record);
-    emit({ type: 'epoch', record });
-    await onEpoch?.(record);
+/** The options, checked as far as possible without running anything. */
+function settle(data: DataLike, options: FitOptions<never>) {
+  checkOptions('fit', options, FIT_OPTIONS);
+  const objective = new Objective('fit', options);
+  const optimizer = resolveOptimizer(options.optimizer);
+  const whole = (what: keyof FitOptions & keyof typeof options, value: unknown): number =>
+    wholeNumber(`fit: ${what}`, value, 1);
+  const epochs = whole('epochs', options.epochs ?? 1);
+  const accumulate = whole('accumulate', options.accumulate ?? 1);
+  const validationEvery = whole('validationEvery', options.validationEvery ?? 1);
+  const stepsPerEpoch = options.stepsPerEpoch === undefined ? null : whole('stepsPerEpoch', options.stepsPerEpoch);
+  let table = tableOf('fit', data);
+  if (options.sampleWeight !== undefined) {
+    table = table.withWeights('fit', checkedWeights('fit', options.sampleWeight, table.length));
   }
-  const { steps, samples, seconds } = trainer;
-  const stopped = records.length === epochs ? 'done' : 'aborted';
-  const history: History = {
-    epochs: records,
-    steps,
-    samples,
-    seconds,
-    samplesPerSecond: seconds === 0 ? 0 : samples / seconds,
-    stopped,
+  const validation = resolveValidation(options.validation);
+  let batchSize: number | undefined = options.batchSize;
+  if (typeof validation !== 'number') batchSize = checkBatchSize('fit', batchSize, table.length);
+  const { shuffle = true, classWeight } = options;
+  const clipNorm = positive('clipNorm', options.clipNorm);
+  const clipValue = positive('clipValue', options.clipValue);
+  const callbacks = builtIn(options, resolveCallbacks(options.callbacks ?? []));
+  const { resume } = options;
+  if (resume !== undefined && (typeof resume !== 'string' || resume === '')) {
+    throw new OptionError(`fit: resume is ${String(resume)}, expected 'auto' or the directory of the checkpoints`);
+  }
+  return {
+    resume,
+    objective,
+    optimizer,
+    epochs,
+    accumulate,
+    validationEvery,
+    stepsPerEpoch,
+    table,
+    validation,
+    batchSize,
+    shuffle,
+    classWeight,
+    clipNorm,
+    clipValue,
+    callbacks,
   };
-  emit({ type: 'end', history });
-  return history;
 }
 
-/** The compiled training step and the running totals. */
-class Trainer {
-  steps = 0;
-  samples = 0;
-  seconds = 0;
-  private readonly plan: Plan;
-  private readonly pace = new Pace();
-  private readonly step;
-
-  constructor(plan: Plan) {
-    const { model, train, objective, optimizer } = plan;
-    this.plan = plan;
-    const lossAndGrad = valueAndGrad(model, (x: Tensor, y: Tensor): [Tensor, Tensor[]] => {
-      const outputs = model.forward(train.transform(x));
-      return [objective.lossOf(outputs, y), objective.metricSums(outputs, y)];
-    });
-    this.step = compile((x: Tensor, y: Tensor): Tensor[] => {
-      const [[loss, metricSums], grads] = lossAndGrad(x, y);
-      optimizer.update(model, grads);
-      return [checkFinite(loss), ...metricSums]; // the check comes before any write: a bad step changes nothing
-    });
-  }
-
-  /** One pass over the data, or less when the signal ends it. */
-  async epoch(epoch: number, signal: AbortSignal, emit: (event: RunEvent) => void) {
-    const { model, train, objective, batchSize, shuffle, epochs } = this.plan;
-    const figures = new Figures(objective.metrics);
-    const stepsPerEpoch = Math.ceil(train.length / batchSize);
-    const began = performance.now();
-    const before = this.seconds;
-    const onChunk = (chunk: Chunk): void => {
-      figures.add(chunk);
-      this.steps += chunk.steps;
-      this.samples += chunk.steps * chunk.batch;
-      const seconds = (performance.now() - began) / 1000;
-      this.seconds = before + seconds;
-      const samplesPerSecond = figures.samples / seconds;
-      emit({
-        type: 'progress',
-        epoch,
-        step: chunk.firstStep + chunk.steps,
-        stepsPerEpoch,
-        figures: figures.read(true),
-        samplesPerSecond,
-        secondsLeft: (train.length * (epochs - epoch + 1) - figures.samples) / samplesPerSecond,
-      });
-    };
-    await inMode(model, true, async () => {
-      const order = await train.order(shuffle);
-      const { step, pace } = this;
-      try {
-        await runPass({ step, data: [train.x, train.y], order, batchSize, pace, signal, onChunk });
-      } catch (error) {
-        if (!(error instanceof StepFailure)) throw error;
-        throw await explain('fit', `epoch ${epoch}, step ${error.step + 1}`, error, { model, objective, data: train });
-      }
-    });
-    return { figures, seconds: this.seconds - before };
-  }
+/** Options that are callbacks by another name, then the callbacks. */
+function builtIn({ schedule, scheduleBy, timeLimit }: FitOptions<never>, callbacks: Callback[]): Callback[] {
+  const seconds = positive('timeLimit', timeLimit);
+  const first: Callback[] = [];
+  if (schedule !== undefined) first.push(new LearningRateSchedule(schedule, { by: scheduleBy ?? 'step' }));
+  else if (scheduleBy !== undefined) throw new OptionError('fit: scheduleBy needs a schedule');
+  if (seconds !== null) first.push(new TimeLimit({ seconds }));
+  return [...first, ...callbacks];
 }
 
-function resolveOptimizer(given: FitOptions['optimizer']): Optimizer {
-  if (typeof given === 'string') return optimizerByName(given);
-  if (typeof given === 'object' && given !== null && typeof given.update === 'function') return given;
-  const hint = typeof given === 'function' ? '; write new, as in new optim.Adam({ lr: 1e-3 })' : '';
-  throw new OptionError(`fit: optimizer is ${String(given)}, expected a name such as 'adam' or an optimizer${hint}`);
+async function start(model: Plan['model'], settings: Settings, control: RunControl) {
+  const { objective, optimizer, accumulate, shuffle, clipNorm, clipValue, callbacks, epochs, validationEvery } =
+    settings;
+  const checkpoint = settings.resume === undefined ? null : await findCheckpoint(settings.resume, callbacks);
+  // A share for validation is drawn as it was when the run began.
+  if (checkpoint !== null) restoreRandomState(stateOf(checkpoint).began);
+  const began = randomState();
+  const [data, held] = partsOf(settings.table, settings.validation);
+  const batchSize = checkBatchSize('fit', settings.batchSize, data.length);
+  const train = await objective.prepare(data);
+  const validation = held === null ? null : await objective.prepare(held);
+  const evaluation = validation && new Evaluation('fit: validation', model, objective, validation);
+  const classWeights = await resolveClassWeights(settings.classWeight, train);
+  const program = trainingProgram({
+    model,
+    objective,
+    optimizer,
+    accumulate,
+    clipNorm,
+    clipValue,
+    classWeights,
+    afterUpdate: () => {},
+    rowsOf: (flat) => {
+      const rows = train.layout.unflatten(flat);
+      return { ...rows, x: train.transform(rows.x) };
+    },
+  });
+  const endless = settings.stepsPerEpoch !== null;
+  const passSteps = Math.ceil(train.length / (batchSize * accumulate));
+  const stepsPerEpoch = settings.stepsPerEpoch ?? passSteps;
+  const plan: Plan = {
+    model,
+    optimizer,
+    objective,
+    sampler: new RowSampler(train, program, { batchSize, shuffle, endless }),
+    weighted: train.rows.weight !== undefined || classWeights !== null,
+    evaluation,
+    validationEvery,
+    callbacks,
+    epochs,
+    stepsPerEpoch,
+    batchSize,
+    samples: train.length,
+    samplesPerEpoch: endless ? (stepsPerEpoch * train.length) / passSteps : train.length,
+    began,
+    config: {
+      optimizer: optimizer.name,
+      batchSize,
+      accumulate,
+      shuffle,
+      stepsPerEpoch: settings.stepsPerEpoch,
+      samples: train.length,
+    },
+  };
+  const session = new Session(plan, control);
+  if (checkpoint !== null) await session.resume(checkpoint);
+  return session.run();
 }
 
-function parts(data: TensorDataset, validation: FitOptions['validation']) {
-  if (validation === undefined) return { train: data, validation: null };
-  if (typeof validation !== 'number') return { train: data, validation: asDataset('fit: validation', validation) };
-  if (!(validation > 0 && validation < 1)) {
-    throw new OptionError(`fit: validation is ${validation}, expected a share in (0, 1) or a data set`);
-  }
-  const [train, rest] = data.split(1 - validation);
-  return { train, validation: rest };
-}
-
-/** `{ loss, accuracy }` → `{ valLoss, valAccuracy }`. */
-function validationFigures(figures: Readonly<Record<string, number>> | null): Record<string, number> {
-  const named = Object.entries(figures ?? {});
-  return Object.fromEntries(
-    named.map(([name, value]) => [`val${name.charAt(0).toUpperCase()}${name.slice(1)}`, value]),
-  );
+function partsOf(table: Table, validation: Table | number | null): [train: Table, validation: Table | null] {
+  return typeof validation === 'number' ? table.split(validation) : [table, validation];
 }

@@ -1,5 +1,9 @@
+export type { DataLike, Inputs, TensorTree } from './batch.js';
+export type { Callback, Snapshot, TrainContext } from './callback.js';
+export * as callbacks from './callbacks/index.js';
 export { type EvaluateOptions, evaluate, type PredictOptions, predict } from './evaluate.js';
 export type {
+  CheckpointEvent,
   EndEvent,
   EpochEvent,
   EpochRecord,
@@ -7,8 +11,10 @@ export type {
   ProgressEvent,
   RunEvent,
   StartEvent,
+  StepEvent,
 } from './events.js';
-export { type FitOptions, fit } from './fit.js';
-export type { DataLike, ObjectiveOptions } from './objective.js';
+export { fit } from './fit.js';
+export type { LossOf, ObjectiveOptions } from './objective.js';
+export type { FitOptions } from './options.js';
 export { ProgressReporter, type ProgressStream } from './progress.js';
 export { Run } from './run.js';

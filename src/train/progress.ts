@@ -43,6 +43,8 @@ export class ProgressReporter {
       case 'end':
         this.clear();
         break;
+      case 'checkpoint':
+        break;
       default:
         event satisfies never;
     }
@@ -69,9 +71,10 @@ export class ProgressReporter {
 /** One line of at most `width` characters; what matters least is left out first. */
 export function progressLine(event: ProgressEvent, epochs: number, width: number): string {
   const head = `epoch ${event.epoch}/${epochs} `;
-  const steps = ` ${event.step}/${event.stepsPerEpoch}`;
+  const { stepsPerEpoch, secondsLeft } = event;
+  const steps = stepsPerEpoch === null ? ` step ${event.step}` : ` ${event.step}/${stepsPerEpoch}`;
   const figures = Object.entries(event.figures).map(([name, value]) => `  ${spaced(name)} ${figure(value)}`);
-  const tail = [`  ${duration(event.secondsLeft)} left`, `  ${rate(event.samplesPerSecond)}`];
+  const tail = [secondsLeft === null ? '' : `  ${duration(secondsLeft)} left`, `  ${rate(event.samplesPerSecond)}`];
   let line = head.trimEnd() + steps;
   // Most important first: the loss, time left, the other metrics, speed.
   const wanted = new Set<string>();
@@ -82,7 +85,7 @@ export function progressLine(event: ProgressEvent, epochs: number, width: number
     length += part.length;
   }
   const room = Math.min(MAX_BAR, width - length - 1);
-  if (room >= MIN_BAR) line = head + bar(event.step / event.stepsPerEpoch, room) + steps;
+  if (room >= MIN_BAR && stepsPerEpoch !== null) line = head + bar(event.step / stepsPerEpoch, room) + steps;
   line += [...figures, tail[1], tail[0]].filter((part) => wanted.has(part)).join('');
   return line.slice(0, Math.max(0, width));
 }

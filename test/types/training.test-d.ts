@@ -62,7 +62,7 @@ describe('fit', () => {
       onEpoch: async (record) => {
         expectTypeOf(record).toEqualTypeOf<EpochRecord>();
       },
-      onProgress: (event) => expectTypeOf(event.secondsLeft).toBeNumber(),
+      onProgress: (event) => expectTypeOf(event.secondsLeft).toEqualTypeOf<number | null>(),
     });
   });
 
@@ -93,13 +93,15 @@ describe('fit', () => {
     const look = (event: RunEvent): number => {
       switch (event.type) {
         case 'start':
-          return event.stepsPerEpoch;
+          return event.stepsPerEpoch ?? 0;
         case 'progress':
-          return event.secondsLeft;
+          return event.secondsLeft ?? 0;
+        case 'checkpoint':
+          return event.step;
         case 'epoch':
           return event.record.loss + event.record['accuracy'];
         case 'end':
-          expectTypeOf(event.history.stopped).toEqualTypeOf<'done' | 'aborted'>();
+          expectTypeOf(event.history.stopped).toEqualTypeOf<'done' | 'aborted' | 'stopped'>();
           return event.history.steps;
       }
     };

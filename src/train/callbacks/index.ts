@@ -1,0 +1,2 @@
+export { LearningRateSchedule, ReduceOnPlateau, type ReduceOnPlateauOptions } from './learning-rate.js';
+export { EarlyStopping, type EarlyStoppingOptions, TerminateOnNaN, TimeLimit } from './stopping.js';
