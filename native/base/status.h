@@ -8,6 +8,7 @@ enum class RunCode : int32_t {
   OK = 0,
   INDEX,       // an index or label outside its range; value = the index
   NON_FINITE,  // CHECK_FINITE met a NaN or infinity; value = it
+  SINGULAR,    // a matrix that cannot be factorised; position = matrix, value = row of the pivot
   MEMORY,      // the arena does not fit the limit or the machine; value = bytes asked for
   BINDING,     // the buffers given do not fit the program's slots; position = slot, value = bytes needed
   ABORTED,     // the environment is shutting down

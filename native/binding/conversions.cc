@@ -12,6 +12,7 @@ const char* code_name(RunCode code) {
     case RunCode::OK: return "ok";
     case RunCode::INDEX: return "index";
     case RunCode::NON_FINITE: return "nonFinite";
+    case RunCode::SINGULAR: return "singular";
     case RunCode::MEMORY: return "memory";
     case RunCode::BINDING: return "binding";
     case RunCode::ABORTED: return "aborted";
@@ -33,6 +34,7 @@ std::string describe(const RunStatus& status) {
   switch (status.code) {
     case RunCode::INDEX: return "index " + number(status.value) + at + " is out of range";
     case RunCode::NON_FINITE: return "value " + number(status.value) + at + " is not finite";
+    case RunCode::SINGULAR: return "matrix" + at + " has no usable pivot in row " + number(status.value);
     case RunCode::MEMORY:
       return "the program needs " + number(status.value) +
              " bytes of working memory, more than the limit or the machine has";

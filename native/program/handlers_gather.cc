@@ -1,10 +1,11 @@
-// GATHER and SCATTER_ADD: the rows an index names. Every index is checked before anything is written.
+// GATHER, SCATTER_ADD: the rows an index names. GATHER_AXIS, SCATTER_AXIS: elements along an axis. Every index is
+// checked before anything is written.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
 
 #include "../base/checked.h"
-#include "reader.h"
+#include "view.h"
 
 namespace neurite {
 namespace {
@@ -33,6 +34,13 @@ bool check_indices(RunContext& context, const IndexShape& shape, const int32_t* 
     return false;
   }
   return true;
+}
+
+/** Integers wrap. */
+template <class T>
+T sum(T a, T b) noexcept {
+  if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+  return a + b;
 }
 
 class Gather final : public Instruction {
@@ -79,21 +87,139 @@ class ScatterAdd final : public Instruction {
       for (int64_t i = 0; i < s.n; ++i) {
         T* to = out + index[i] * s.row + column;
         const T* from = in + i * s.row + column;
-        for (int64_t j = 0; j < count; ++j) to[j] = add(to[j], from[j]);
+        for (int64_t j = 0; j < count; ++j) to[j] = sum(to[j], from[j]);
       }
     });
   }
 
  private:
-  static T add(T a, T b) noexcept {
-    if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
-    return a + b;
-  }
-
   IndexShape shape_;
 };
 
+/** index [outer, k, inner] chooses along the middle axis of a value [outer, r, inner]. */
+struct AxisShape {
+  int64_t outer, r, inner, k;
+  Operand base, in, index, out;  // GATHER_AXIS has no base
+};
+
+bool check_axis(RunContext& context, const AxisShape& s, const int32_t* index) noexcept {
+  return check_indices(context, {s.r, 0, s.outer * s.k * s.inner, {}, {}, {}}, index);
+}
+
+/** Calls body(o, first column, columns) for parts of the lanes of an axis; a task owns its lanes. */
+template <class F>
+void each_lane(RunContext& context, const AxisShape& s, F body) noexcept {
+  const int64_t blocks = ceil_div(s.inner, kColumns);
+  context.team.parallel_for(s.outer * blocks, [&](int64_t task, int) noexcept {
+    const int64_t column = task % blocks * kColumns;
+    body(task / blocks, column, std::min(kColumns, s.inner - column));
+  });
+}
+
+template <class W>
+class GatherAxis final : public Instruction {
+ public:
+  explicit GatherAxis(const AxisShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const AxisShape& s = shape_;
+    const int32_t* index = context.at<const int32_t>(s.index);
+    if (!check_axis(context, s, index)) return;
+    const W* in = context.at<const W>(s.in);
+    W* out = context.at<W>(s.out);
+    each_lane(context, s, [&](int64_t o, int64_t column, int64_t columns) noexcept {
+      const W* from = in + o * s.r * s.inner + column;
+      for (int64_t i = 0; i < s.k; ++i) {
+        const int64_t at = (o * s.k + i) * s.inner + column;
+        for (int64_t j = 0; j < columns; ++j) out[at + j] = from[index[at + j] * s.inner + j];
+      }
+    });
+  }
+
+ private:
+  AxisShape shape_;
+};
+
+template <class T, bool set>
+class ScatterAxis final : public Instruction {
+ public:
+  explicit ScatterAxis(const AxisShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const AxisShape& s = shape_;
+    const int32_t* index = context.at<const int32_t>(s.index);
+    if (!check_axis(context, s, index)) return;
+    const T* base = context.at<const T>(s.base);
+    const T* in = context.at<const T>(s.in);
+    T* out = context.at<T>(s.out);
+    each_lane(context, s, [&](int64_t o, int64_t column, int64_t columns) noexcept {
+      const int64_t begin = o * s.r * s.inner + column;
+      T* to = out + begin;
+      for (int64_t i = 0; i < s.r; ++i) {
+        if (base == nullptr) {
+          std::fill_n(to + i * s.inner, columns, T{0});
+        } else {
+          std::copy_n(base + begin + i * s.inner, columns, to + i * s.inner);
+        }
+      }
+      for (int64_t i = 0; i < s.k; ++i) {
+        const int64_t at = (o * s.k + i) * s.inner + column;
+        for (int64_t j = 0; j < columns; ++j) {
+          T& place = to[index[at + j] * s.inner + j];
+          if constexpr (set) {
+            place = in[at + j];
+          } else {
+            place = sum(place, in[at + j]);
+          }
+        }
+      }
+    });
+  }
+
+ private:
+  AxisShape shape_;
+};
+template <class T>
+using SetAxis = ScatterAxis<T, true>;
+template <class T>
+using AddAxis = ScatterAxis<T, false>;
+
+AxisShape parse_axis(InstructionReader& reader) {
+  AxisShape s{};
+  s.outer = reader.size("outer");
+  s.r = reader.size("r");
+  s.inner = reader.size("inner");
+  s.k = reader.size("k");
+  return s;
+}
+
 }  // namespace
+
+std::unique_ptr<Instruction> parse_GATHER_AXIS(InstructionReader& reader) {
+  AxisShape s = parse_axis(reader);
+  s.in = reader.input("in", reader.dtype(), reader.product({s.outer, s.r, s.inner}));
+  const int64_t chosen = reader.product({s.outer, s.k, s.inner});
+  s.index = reader.input("index", DType::INT32, chosen);
+  s.out = reader.output("out", reader.dtype(), chosen);
+  return with_width(reader.dtype(),
+                    [&]<class W>(W*) -> std::unique_ptr<Instruction> { return std::make_unique<GatherAxis<W>>(s); });
+}
+
+std::unique_ptr<Instruction> parse_SCATTER_AXIS(InstructionReader& reader) {
+  const bool set = reader.flag("set");
+  if (!set) reader.expect_dtype({DType::FLOAT32, DType::FLOAT64, DType::INT32});
+  AxisShape s = parse_axis(reader);
+  const int64_t elements = reader.product({s.outer, s.r, s.inner});
+  const int64_t chosen = reader.product({s.outer, s.k, s.inner});
+  s.base = reader.optional("base", reader.dtype(), elements, Access::READ);
+  s.in = reader.input("values", reader.dtype(), chosen);
+  s.index = reader.input("index", DType::INT32, chosen);
+  s.out = reader.output("out", reader.dtype(), elements);
+  if (set) {
+    return with_width(reader.dtype(),
+                      [&]<class W>(W*) -> std::unique_ptr<Instruction> { return std::make_unique<SetAxis<W>>(s); });
+  }
+  if (reader.dtype() == DType::INT32) return std::make_unique<AddAxis<int32_t>>(s);
+  return make_float<AddAxis>(reader.dtype(), s);
+}
 
 std::unique_ptr<Instruction> parse_GATHER(InstructionReader& reader) {
   IndexShape shape = parse_sizes(reader);

@@ -222,6 +222,9 @@ function* written(call: Call): Generator<HostStorage> {
   for (const { storage } of call.cells) yield storage;
 }
 
+const SINGULAR_HINT =
+  'solve needs a matrix of full rank, cholesky one that is symmetric and positive definite; add a small multiple of eye(n)';
+
 function runError(call: Call, status: RunFailure): Error {
   const at = call.origins[status.instruction];
   const op = at?.op ?? 'program';
@@ -240,6 +243,8 @@ function runError(call: Call, status: RunFailure): Error {
     case 'index':
     case 'nonFinite':
       return new DataError(message, location);
+    case 'singular':
+      return new DataError(`${message}; ${SINGULAR_HINT}`, location);
     case 'memory':
       return new RangeError(`${message}; use a smaller batch or raise configure({ memoryLimit })`);
     case 'aborted':

@@ -1,11 +1,12 @@
-import { type DType, isFloat } from '../dtype.js';
+import type { DType, FloatDType } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
-import type { Tensor } from '../graph/tensor.js';
+import { f64Words } from '../graph/op.js';
+import { build, type Tensor } from '../graph/tensor.js';
 import type { Shape } from '../shape.js';
 import { equal } from './compare.js';
-import { add, mul } from './elementwise.js';
-import { concat, expandDims, reshape, slice } from './movement.js';
+import { defineOp, NO_GRADIENT } from './define.js';
+import { expandDims } from './movement.js';
 import { cast, type Operand, toTensor } from './operand.js';
 
 export interface CreateOptions {
@@ -61,13 +62,26 @@ export function onesLike(x: Operand): Tensor {
   return full(t.shape, 1, { dtype: t.dtype });
 }
 
-/** int32 0 … n - 1 from constants, one base-16 digit a level: the graph has no data of its own. */
-export function iota(n: number): Tensor {
-  if (n === 0) return fullLeaf([0], 0, 'int32');
-  const low = concat(Array.from({ length: Math.min(n, 16) }, (_, i) => fullLeaf([1], i, 'int32')));
-  if (n <= 16) return low;
-  const high = mul(expandDims(iota(Math.ceil(n / 16)), 1), 16);
-  return slice(reshape(add(high, low), [-1]), [{ end: n }]);
+/** attrs: n, start, step, dtype. */
+export const createOps = {
+  iota: defineOp('iota', {
+    kind: 'coarse',
+    infer: (_, attrs) => ({ shape: [attrs.n as number], dtype: attrs.dtype as DType }),
+    vjp: NO_GRADIENT,
+    reference: (_, attrs, [{ shape }]) => ({
+      data: Float64Array.from({ length: shape[0] }, (_, i) => (attrs.start as number) + i * (attrs.step as number)),
+      shape,
+    }),
+    lower: ({ attrs }) => ({
+      opcode: 'IOTA',
+      params: [attrs.n as number, ...f64Words(attrs.start as number), ...f64Words(attrs.step as number)],
+    }),
+  }),
+};
+
+/** `start + i * step` for i = 0 … n - 1, computed in float64; int32 unless stated, for which start and step are whole. */
+export function iota(n: number, { start = 0, step = 1, dtype = 'int32' as 'int32' | FloatDType } = {}): Tensor {
+  return build(createOps.iota, [], { n, start, step, dtype });
 }
 
 /**
@@ -88,12 +102,14 @@ export function arange(first: number, second?: number, step = 1, options: Create
   }
   const whole = Number.isInteger(start) && Number.isInteger(step) && Number.isInteger(stop);
   const dtype = options.dtype ?? (whole ? 'int32' : 'float32');
-  return cast(whole && !isFloat(dtype) ? add(mul(iota(n), step), start) : ramp(n, start, step), dtype);
+  return ramp(n, start, step, whole, dtype);
 }
 
-/** In float64, so that the last value is as exact as the first. */
-function ramp(n: number, start: number, step: number): Tensor {
-  return add(mul(cast(iota(n), 'float64'), step), start);
+/** Of the dtypes without an instruction, whole numbers go by int32 and others by float64. */
+function ramp(n: number, start: number, step: number, whole: boolean, dtype: DType): Tensor {
+  const fits = whole && Math.abs(start) < 2 ** 31 && Math.abs(start + n * step) < 2 ** 31 && Math.abs(step) < 2 ** 31;
+  if (dtype === 'float32' || dtype === 'float64') return iota(n, { start, step, dtype });
+  return cast(iota(n, { start, step, dtype: fits ? 'int32' : 'float64' }), dtype);
 }
 
 /**
@@ -113,7 +129,7 @@ export function linspace(
   if (!Number.isInteger(count) || count < 0 || !Number.isFinite(start) || !Number.isFinite(stop)) {
     throw new OptionError(`linspace: got ${start}, ${stop}, ${count}, expected finite bounds and a whole count >= 0`);
   }
-  return cast(ramp(count, start, count > 1 ? (stop - start) / (count - 1) : 0), dtype);
+  return ramp(count, start, count > 1 ? (stop - start) / (count - 1) : 0, false, dtype);
 }
 
 /**

@@ -1,8 +1,10 @@
 import { isFloat } from '../dtype.js';
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { build, type Tensor } from '../graph/tensor.js';
-import { type Shape, sameShape, sizeOf } from '../shape.js';
+import { normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.js';
+import { type AlongOptions, scatterAddAlong } from './along.js';
 import { checkDType, defineOp } from './define.js';
+import { permute } from './movement.js';
 import { cast, type Operand, toTensor } from './operand.js';
 
 /** Words shared by GATHER and SCATTER_ADD: rows of the table, elements of a row, number of indices. */
@@ -49,7 +51,8 @@ export const gatherOps = {
   }),
 };
 
-function indexOperand(op: string, index: Operand): Tensor {
+/** An index as int32. @throws DTypeError for floats and bool. */
+export function indexOperand(op: string, index: Operand): Tensor {
   const t = toTensor(index, 'int32', op);
   if (isFloat(t.dtype) || t.dtype === 'bool') {
     throw new DTypeError(`${op}: got an index of ${t.dtype}, expected int32; add .cast('int32')`);
@@ -57,32 +60,48 @@ function indexOperand(op: string, index: Operand): Tensor {
   return cast(t, 'int32');
 }
 
-/**
- * Rows of a table: `out[i] = table[index[i]]`.
- * @param table [rows, ...rest]
- * @param index whole numbers 0 … rows - 1, any shape; one outside stops the run with a DataError
- * @returns [...index.shape, ...rest]
- * @throws ShapeError when the table has rank 0, DTypeError when the index is not an integer
- * @example take(tensor([[1, 2], [3, 4]]), tensor([1, 1], { dtype: 'int32' })); // [[3, 4], [3, 4]]
- */
-export function take(table: Operand, index: Operand): Tensor {
-  const t = toTensor(table, undefined, 'take');
-  if (t.shape.length === 0) throw new ShapeError('take: got a scalar table, expected [rows, ...]');
-  return build(gatherOps.take, [t, indexOperand('take', index)]);
+export interface TakeOptions {
+  /** Axis that the index chooses from; default 0, rows. */
+  readonly axis?: number;
 }
 
 /**
- * Adds rows into a table of zeros: `out[index[i]] += values[i]`, in the order of i.
- * @param rows number of rows of the result
- * @param index whole numbers 0 … rows - 1, any shape; one outside stops the run with a DataError
- * @param values [...index.shape, ...rest]
- * @returns [rows, ...rest]
+ * Rows of a table, or slices along another axis: `out[i] = table[index[i]]`.
+ * @param table rank 1 or more
+ * @param index whole numbers 0 … size of the axis - 1, any shape; one outside stops the run with a DataError
+ * @param options `axis`, default 0
+ * @returns the shape of the table with that of `index` in place of the axis
+ * @throws ShapeError when the axis does not exist, DTypeError when the index is not an integer
+ * @example take(tensor([[1, 2], [3, 4]]), tensor([1, 1], { dtype: 'int32' })); // [[3, 4], [3, 4]]
+ */
+export function take(table: Operand, index: Operand, { axis = 0 }: TakeOptions = {}): Tensor {
+  const t = toTensor(table, undefined, 'take');
+  if (t.shape.length === 0) throw new ShapeError('take: got a scalar table, expected [rows, ...]');
+  const at = normalizeAxis('take', axis, t.shape.length);
+  const chosen = indexOperand('take', index);
+  const first = [at, ...t.shape.map((_, a) => a).filter((a) => a !== at)];
+  const rows = build(gatherOps.take, [permute(t, first), chosen]);
+  const n = chosen.shape.length;
+  const back = rows.shape.map((_, a) => (a < at ? n + a : a < at + n ? a - at : a));
+  return permute(rows, back);
+}
+
+/**
+ * Adds values where an index says: into the rows of a table of zeros, or along an axis of a tensor.
+ * `out[index[i]] += values[i]` in the order of i; with a tensor x and axis the last, `out = x; out[i, index[i, j]] += values[i, j]`
+ * @param target number of rows of the result, or the tensor to add to
+ * @param index whole numbers within the rows or the axis; one outside stops the run with a DataError. For rows any shape, for a
+ *   tensor its shape but for the axis
+ * @param values for rows [...index.shape, ...rest]; for a tensor a number or a shape that broadcasts to `index`
+ * @param options `axis` of a tensor, default the last
+ * @returns [rows, ...rest], or the shape of the tensor
  * @throws ShapeError when the shapes do not fit, DTypeError when the index is not an integer or values are bool
  * @example scatterAdd(3, tensor([0, 2, 0], { dtype: 'int32' }), tensor([1, 2, 3])); // [4, 0, 2]
  */
-export function scatterAdd(rows: number, index: Operand, values: Operand): Tensor {
-  if (!Number.isInteger(rows) || rows < 0)
-    throw new OptionError(`scatterAdd: got ${rows} rows, expected a whole number >= 0`);
+export function scatterAdd(target: Operand, index: Operand, values: Operand, options: AlongOptions = {}): Tensor {
+  if (typeof target !== 'number') return scatterAddAlong(target, index, values, options);
+  if (!Number.isInteger(target) || target < 0)
+    throw new OptionError(`scatterAdd: got ${target} rows, expected a whole number >= 0`);
   const at = indexOperand('scatterAdd', index);
   const v = toTensor(values, undefined, 'scatterAdd');
   checkDType('scatterAdd', v.dtype, 'number');
@@ -92,5 +111,5 @@ export function scatterAdd(rows: number, index: Operand, values: Operand): Tenso
     );
   }
   const wide = v.dtype === 'uint8' ? cast(v, 'int32') : v;
-  return build(gatherOps.scatterAdd, [wide, at], { rows });
+  return build(gatherOps.scatterAdd, [wide, at], { rows: target });
 }

@@ -1,9 +1,12 @@
 import type { OpDef } from '../graph/op.js';
 import { activationOps } from './activation.js';
+import { alongOps } from './along.js';
 import { compareOps } from './compare.js';
+import { createOps } from './create.js';
 import { elementwiseOps } from './elementwise.js';
 import { gatherOps } from './gather.js';
 import { guardOps } from './guard.js';
+import { linalgOps } from './linalg.js';
 import { matmulOps } from './matmul.js';
 import { movementOps } from './movement.js';
 import { normOps } from './norm.js';
@@ -11,7 +14,9 @@ import { operandOps } from './operand.js';
 import { optimOps } from './optim.js';
 import { randomOps } from './random.js';
 import { reduceOps } from './reduce.js';
+import { scanOps } from './scan.js';
 import { softmaxOps } from './softmax.js';
+import { sortOps } from './sort.js';
 
 /** Every op by name. A family's records are its only definition, so none can be left out. */
 export const OPS = {
@@ -28,10 +33,17 @@ export const OPS = {
   ...randomOps,
   ...guardOps,
   ...optimOps,
+  ...createOps,
+  ...alongOps,
+  ...scanOps,
+  ...sortOps,
+  ...linalgOps,
 } satisfies Record<string, OpDef>;
 export type OpName = keyof typeof OPS;
 
 export { elu, gelu, leakyRelu, mish, relu, sigmoid, silu, softsign, tanh } from './activation.js';
+export { type AlongOptions, gather, scatter } from './along.js';
+export { index, repeat, roll, tile } from './arrange.js';
 export {
   equal,
   greater,
@@ -47,6 +59,7 @@ export {
   where,
 } from './compare.js';
 export { arange, type CreateOptions, eye, full, linspace, oneHot, ones, onesLike, zeros, zerosLike } from './create.js';
+export { einsum } from './einsum.js';
 export {
   abs,
   add,
@@ -78,9 +91,18 @@ export {
   tan,
   trunc,
 } from './elementwise.js';
-export { scatterAdd, take } from './gather.js';
+export { scatterAdd, type TakeOptions, take } from './gather.js';
 export { checkFinite } from './guard.js';
+export { type BincountOptions, bincount, type HistogramOptions, histogram } from './histogram.js';
+export {
+  cholesky,
+  inverse,
+  type SolveTriangularOptions,
+  solve,
+  solveTriangular,
+} from './linalg.js';
 export { dot, linear, type MatmulOptions, matmul, outer } from './matmul.js';
+export { diag, diagonal, trace, tril, triu } from './matrix.js';
 export {
   alias,
   broadcastTo,
@@ -88,6 +110,7 @@ export {
   expandDims,
   flatten,
   flip,
+  type PadOptions,
   pad,
   permute,
   reshape,
@@ -138,6 +161,7 @@ export {
   any,
   argmax,
   argmin,
+  type ExtremeOptions,
   logSumExp,
   max,
   mean,
@@ -151,4 +175,7 @@ export {
   type VarianceOptions,
   variance,
 } from './reduce.js';
+export { type CategoricalOptions, categorical, randint, randperm } from './sampling.js';
+export { cumprod, cumsum, type ScanOptions } from './scan.js';
 export { logSoftmax, type SoftmaxOptions, softmax, softmaxCrossEntropy } from './softmax.js';
+export { argsort, type SortOptions, sort, type TopKOptions, topK } from './sort.js';

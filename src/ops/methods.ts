@@ -50,8 +50,8 @@ interface OpMethods {
   logicalOr(other: ops.Operand): Tensor;
   sum(options?: ops.ReduceOptions): Tensor;
   prod(options?: ops.ReduceOptions): Tensor;
-  max(options?: ops.ReduceOptions): Tensor;
-  min(options?: ops.ReduceOptions): Tensor;
+  max(options?: ops.ExtremeOptions): Tensor;
+  min(options?: ops.ExtremeOptions): Tensor;
   mean(options?: ops.ReduceOptions): Tensor;
   any(options?: ops.ReduceOptions): Tensor;
   all(options?: ops.ReduceOptions): Tensor;
@@ -73,13 +73,30 @@ interface OpMethods {
   expandDims(axis: number): Tensor;
   broadcastTo(shape: Shape): Tensor;
   split(parts: number | readonly number[], axis?: number): Tensor[];
-  pad(widths: readonly (readonly [number, number])[], value?: number): Tensor;
+  pad(widths: readonly (readonly [number, number])[], options?: ops.PadOptions): Tensor;
   matmul(other: ops.Operand, options?: ops.MatmulOptions): Tensor;
   dot(other: ops.Operand): Tensor;
   outer(other: ops.Operand): Tensor;
   softmax(options?: ops.SoftmaxOptions): Tensor;
   logSoftmax(options?: ops.SoftmaxOptions): Tensor;
-  take(index: ops.Operand): Tensor;
+  take(index: ops.Operand, options?: ops.TakeOptions): Tensor;
+  gather(index: ops.Operand, options?: ops.AlongOptions): Tensor;
+  scatter(index: ops.Operand, values: ops.Operand, options?: ops.AlongOptions): Tensor;
+  scatterAdd(index: ops.Operand, values: ops.Operand, options?: ops.AlongOptions): Tensor;
+  sort(options?: ops.SortOptions): Tensor;
+  argsort(options?: ops.SortOptions): Tensor;
+  topK(k: number, options?: ops.TopKOptions): { values: Tensor; indices: Tensor };
+  cumsum(options?: ops.ScanOptions): Tensor;
+  cumprod(options?: ops.ScanOptions): Tensor;
+  index(index: number, axis?: number): Tensor;
+  tile(repeats: readonly number[]): Tensor;
+  repeat(times: number, axis?: number): Tensor;
+  roll(shift: number | readonly number[], axes?: number | readonly number[]): Tensor;
+  tril(offset?: number): Tensor;
+  triu(offset?: number): Tensor;
+  diag(offset?: number): Tensor;
+  diagonal(offset?: number): Tensor;
+  trace(): Tensor;
 }
 
 declare module '../graph/tensor.js' {
@@ -166,6 +183,23 @@ const METHODS: { [K in keyof OpMethods]: (x: Tensor, ...rest: Parameters<OpMetho
     softmax: ops.softmax,
     logSoftmax: ops.logSoftmax,
     take: ops.take,
+    gather: ops.gather,
+    scatter: ops.scatter,
+    scatterAdd: ops.scatterAdd,
+    sort: ops.sort,
+    argsort: ops.argsort,
+    topK: ops.topK,
+    cumsum: ops.cumsum,
+    cumprod: ops.cumprod,
+    index: ops.index,
+    tile: ops.tile,
+    repeat: ops.repeat,
+    roll: ops.roll,
+    tril: ops.tril,
+    triu: ops.triu,
+    diag: ops.diag,
+    diagonal: ops.diagonal,
+    trace: ops.trace,
   };
 
 function backward(): never {

@@ -1,5 +1,5 @@
 import { promote } from '../dtype.js';
-import { OptionError, ShapeError } from '../errors.js';
+import { didYouMean, OptionError, ShapeError } from '../errors.js';
 import { aliasOp } from '../graph/alias.js';
 import type { View } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
@@ -254,44 +254,52 @@ export function transpose(x: Operand, a = -2, b = -1): Tensor {
   return permute(t, axes);
 }
 
-/** Part of one axis: from `start` (default 0) up to, not including, `end` (default the size) in steps of `step` (default 1). */
+/**
+ * Part of one axis, as in NumPy: from `start` up to, not including, `end` in steps of `step` (default 1, never 0). Without bounds
+ * the whole axis, for a negative step from its end to its start.
+ */
 export interface SliceRange {
   readonly start?: number;
   readonly end?: number;
   readonly step?: number;
 }
 
+/** First position and number of elements of a range of an axis: bounds count from the back below 0, then are clamped. */
+function rangeOf(axis: number, size: number, { start, end, step = 1 }: SliceRange): [from: number, count: number] {
+  if (!Number.isInteger(step) || step === 0) {
+    throw new OptionError(`slice: axis ${axis}: got step ${step}, expected a whole number other than 0`);
+  }
+  for (const v of [start, end]) {
+    if (v === undefined || Number.isInteger(v)) continue;
+    throw new OptionError(`slice: axis ${axis}: got ${start ?? ''} .. ${end ?? ''}, expected whole numbers`);
+  }
+  // Going back, the place before the first element is a bound too.
+  const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
+  const bound = (v: number) => Math.min(high, Math.max(low, v < 0 ? v + size : v));
+  const from = start === undefined ? (step > 0 ? low : high) : bound(start);
+  const to = end === undefined ? (step > 0 ? high : low) : bound(end);
+  return [from, Math.max(0, Math.ceil((to - from) / step))];
+}
+
 /**
- * A rectangular part; negative bounds count from the back.
+ * A rectangular part with NumPy's rules: negative bounds count from the back, bounds outside are clamped, steps may be negative.
  * @param x any shape
  * @param ranges one per axis from the front; axes without one are kept whole
  * @returns a shape with `ceil((end - start) / step)` along each sliced axis
- * @throws ShapeError when a bound is outside the axis (bounds are not clamped), OptionError for a step below 1
+ * @throws OptionError for a step of 0 or bounds that are not whole, ShapeError for more ranges than axes
  * @example slice(tensor([[1, 2, 3], [4, 5, 6]]), [{}, { start: 1 }]); // [[2, 3], [5, 6]]
  */
 export function slice(x: Operand, ranges: readonly SliceRange[]): Tensor {
   const t = toTensor(x, undefined, 'slice');
   if (ranges.length > t.shape.length)
     throw new ShapeError(`slice: got ${ranges.length} ranges for a tensor of shape [${t.shape}]`);
-  const start: number[] = [];
-  const step: number[] = [];
-  const shape = t.shape.map((size, a) => {
-    const range = ranges[a] ?? {};
-    const bound = (v: number) => (v < 0 ? v + size : v);
-    const [from, to, by] = [bound(range.start ?? 0), bound(range.end ?? size), range.step ?? 1];
-    if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || from > size || to < 0 || to > size) {
-      throw new ShapeError(
-        `slice: axis ${a} of [${t.shape}]: got ${range.start ?? 0} .. ${range.end ?? size}, expected bounds within ${-size} .. ${size}`,
-      );
-    }
-    if (!Number.isInteger(by) || by < 1) {
-      throw new OptionError(`slice: axis ${a}: got step ${by}, expected a whole number >= 1; use flip to reverse`);
-    }
-    start.push(from);
-    step.push(by);
-    return Math.max(0, Math.ceil((to - from) / by));
-  });
-  return sameShape(shape, t.shape) ? t : sliceNode(t, shape, start, step);
+  const list = t.shape.map((size, a) => rangeOf(a, size, ranges[a] ?? {}));
+  const shape = list.map(([, count]) => count);
+  const step = t.shape.map((_, a) => ranges[a]?.step ?? 1);
+  if (sameShape(shape, t.shape) && step.every((s, a) => s > 0 || shape[a] < 2)) return t;
+  // An empty part starts nowhere.
+  const start = list.map(([from, count]) => (count === 0 ? 0 : from));
+  return sliceNode(t, shape, start, step);
 }
 
 /**
@@ -445,16 +453,34 @@ export function split(x: Operand, parts: number | readonly number[], axis = 0): 
   });
 }
 
+export interface PadOptions {
+  /**
+   * What is put around (default 'constant'): `value`; the values mirrored at the edge, which is not repeated ('reflect'); the
+   * edge repeated ('replicate'); the values of the other side ('circular').
+   */
+  readonly mode?: 'constant' | 'reflect' | 'replicate' | 'circular';
+  /** Of mode 'constant'; default 0. */
+  readonly value?: number;
+}
+
+const PAD_MODES = ['constant', 'reflect', 'replicate', 'circular'] as const;
+
 /**
- * Surrounds a tensor with a constant.
+ * Surrounds a tensor with a constant, or with its own values.
  * @param x any shape
  * @param widths [before, after] per axis from the front; axes without an entry get none
- * @param value default 0
+ * @param options `mode`: 'constant' (default), 'reflect', 'replicate' or 'circular'; `value` of a constant, default 0
  * @returns the shape with before + after added to each axis
- * @throws ShapeError for a negative width or too many entries
+ * @throws ShapeError for a negative width, too many entries, or more than the axis holds: a mirror has size - 1, a circle size
+ *   elements a side; OptionError for another mode
  * @example pad(tensor([1, 2]), [[1, 2]]); // [0, 1, 2, 0, 0]
+ * @see NumPy, numpy.pad (reflect, edge, wrap); PyTorch, torch.nn.functional.pad
  */
-export function pad(x: Operand, widths: readonly (readonly [number, number])[], value = 0): Tensor {
+export function pad(
+  x: Operand,
+  widths: readonly (readonly [number, number])[],
+  { mode = 'constant', value = 0 }: PadOptions = {},
+): Tensor {
   const t = toTensor(x, undefined, 'pad');
   const legal = widths.every((w) => w.length === 2 && w.every((n) => Number.isInteger(n) && n >= 0));
   if (widths.length > t.shape.length || !legal) {
@@ -462,10 +488,46 @@ export function pad(x: Operand, widths: readonly (readonly [number, number])[], 
       `pad: got ${JSON.stringify(widths)} for [${t.shape}], expected a pair of whole numbers >= 0 per axis`,
     );
   }
+  if (!PAD_MODES.includes(mode)) {
+    const known = PAD_MODES.join(', ');
+    throw new OptionError(`pad: got mode '${String(mode)}', expected ${known}.${didYouMean(String(mode), PAD_MODES)}`);
+  }
+  if (mode !== 'constant') return widths.reduce((y, [before, after], a) => padAxis(y, a, before, after, mode), t);
   const shape = t.shape.map((d, a) => d + (widths[a]?.[0] ?? 0) + (widths[a]?.[1] ?? 0));
   if (sameShape(shape, t.shape)) return t;
   const start = t.shape.map((_, a) => widths[a]?.[0] ?? 0);
   return build(movementOps.pad, [t], { shape, start, step: t.shape.map(() => 1), value });
+}
+
+/** One axis with its own values on both sides. */
+function padAxis(
+  t: Tensor,
+  axis: number,
+  before: number,
+  after: number,
+  mode: 'reflect' | 'replicate' | 'circular',
+): Tensor {
+  const n = t.shape[axis];
+  if (before === 0 && after === 0) return t;
+  const most = mode === 'reflect' ? n - 1 : mode === 'circular' ? n : n > 0 ? Infinity : 0;
+  if (before > most || after > most) {
+    throw new ShapeError(
+      `pad: got widths ${before} and ${after} for axis ${axis} of [${t.shape}], expected at most ${Math.max(0, most)} with mode '${mode}'`,
+    );
+  }
+  const part = (range: SliceRange) => slice(t, [...t.shape.slice(0, axis).map(() => ({})), range]);
+  const edge = (at: number, width: number) =>
+    broadcastTo(
+      part({ start: at, end: at + 1 }),
+      t.shape.map((d, a) => (a === axis ? width : d)),
+    );
+  const [left, right] =
+    mode === 'reflect'
+      ? [flip(part({ start: 1, end: before + 1 }), axis), flip(part({ start: n - 1 - after, end: n - 1 }), axis)]
+      : mode === 'replicate'
+        ? [edge(0, before), edge(n - 1, after)]
+        : [part({ start: n - before }), part({ end: after })];
+  return concat([left, t, right], axis);
 }
 
 /**

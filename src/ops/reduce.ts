@@ -124,10 +124,16 @@ function mergeAxes(x: Tensor, axes: readonly number[]): { flat: Tensor; restore:
   return { flat, restore: (t) => permute(reshape(t, moved.shape), back) };
 }
 
-/** The first extreme takes the whole gradient. */
+/** The first extreme takes the whole gradient, or all equal to it do by the option `ties`. */
 function extremeRule(arg: 'argmax' | 'argmin'): VjpRule {
-  return ({ g, inputs: [x], attrs }) => {
+  return ({ g, inputs: [x], out, attrs }) => {
     const axes = attrs.axes as number[];
+    if (attrs.ties !== undefined) {
+      const tied = equal(x, spread(out, x, axes));
+      const whole = spread(g, x, axes);
+      if (attrs.ties === 'sum') return [where(tied, whole, 0)];
+      return [where(tied, div(whole, sum(cast(tied, x.dtype), { axis: axes, keepDims: true })), 0)];
+    }
     const { flat, restore } = mergeAxes(x, axes);
     const last = flat.shape.length - 1;
     if (flat.shape[last] === 0) return [null];
@@ -147,8 +153,9 @@ function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
   if (r === 0) return x;
   const whole = flat.shape.slice(0, last).map(() => ({}));
   const none = flat.shape.slice(0, last).map((): [number, number] => [0, 0]);
-  const before = (t: Tensor, by: number) => pad(slice(t, [...whole, { end: r - by }]), [...none, [by, 0]], 1);
-  const after = (t: Tensor, by: number) => pad(slice(t, [...whole, { start: by }]), [...none, [0, by]], 1);
+  const before = (t: Tensor, by: number) =>
+    pad(slice(t, [...whole, { end: r - by }]), [...none, [by, 0]], { value: 1 });
+  const after = (t: Tensor, by: number) => pad(slice(t, [...whole, { start: by }]), [...none, [0, by]], { value: 1 });
   const running = (shift: typeof before) => {
     let product = shift(flat, 1);
     for (let by = 1; by < r; by *= 2) product = mul(product, shift(product, by));
@@ -158,10 +165,24 @@ function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /** Shared by the public functions: normalises axes, lifts small integers to int32, skips reductions over no axis. */
-function reduce(op: OpDef, x: Tensor, { axis, keepDims = false }: ReduceOptions): Tensor {
+function reduce(op: OpDef, x: Tensor, { axis, keepDims = false, ties = 'first' }: ExtremeOptions): Tensor {
   const axes = normalizeAxes(op.name, axis, x.shape.length);
   const wide = x.dtype === 'uint8' || x.dtype === 'bool' ? cast(x, 'int32') : x;
-  return axes.length === 0 ? wide : build(op, [wide], { axes, keepDims });
+  if (!TIES.includes(ties)) {
+    throw new OptionError(`${op.name}: got ties '${String(ties)}', expected ${TIES.join(', ')}`);
+  }
+  if (axes.length === 0) return wide;
+  return build(op, [wide], ties === 'first' ? { axes, keepDims } : { axes, keepDims, ties });
+}
+
+const TIES = ['first', 'share', 'sum'] as const;
+
+export interface ExtremeOptions extends ReduceOptions {
+  /**
+   * Which of several equal extremes takes the gradient: the first (default), all in equal shares (PyTorch's amax), or each the
+   * whole of it.
+   */
+  readonly ties?: 'first' | 'share' | 'sum';
 }
 
 /**
@@ -189,25 +210,27 @@ export function prod(x: Operand, options: ReduceOptions = {}): Tensor {
 }
 
 /**
- * Largest value over axes; NaN if there is one. The first largest takes the gradient.
+ * Largest value over axes; NaN if there is one. The first largest takes the gradient unless `ties` says otherwise.
  * @param x any shape
+ * @param options `axis`, default all; `keepDims`; `ties`: 'first' (default), 'share' or 'sum'
  * @returns the shape without the reduced axes, or with size 1 there when `keepDims`; dtype of `x`
  * @throws ShapeError when an axis does not exist or has no elements
  * @example max(tensor([[1, 5], [7, 2]]), { axis: 1 }); // [5, 7]
  */
-export function max(x: Operand, options: ReduceOptions = {}): Tensor {
+export function max(x: Operand, options: ExtremeOptions = {}): Tensor {
   const t = toTensor(x, undefined, 'max');
   return cast(reduce(reduceOps.max, t, options), t.dtype);
 }
 
 /**
- * Smallest value over axes; NaN if there is one. The first smallest takes the gradient.
+ * Smallest value over axes; NaN if there is one. The first smallest takes the gradient unless `ties` says otherwise.
  * @param x any shape
+ * @param options `axis`, default all; `keepDims`; `ties`: 'first' (default), 'share' or 'sum'
  * @returns the shape without the reduced axes, or with size 1 there when `keepDims`; dtype of `x`
  * @throws ShapeError when an axis does not exist or has no elements
  * @example min(tensor([[1, 5], [7, 2]]), { axis: 1 }); // [1, 2]
  */
-export function min(x: Operand, options: ReduceOptions = {}): Tensor {
+export function min(x: Operand, options: ExtremeOptions = {}): Tensor {
   const t = toTensor(x, undefined, 'min');
   return cast(reduce(reduceOps.min, t, options), t.dtype);
 }
@@ -353,24 +376,28 @@ export function logSumExp(x: Operand, options: ReduceOptions = {}): Tensor {
 }
 
 export interface NormOptions extends ReduceOptions {
-  /** Order p >= 1, or Infinity; default 2. */
+  /** Order p, any number; default 2. */
   readonly ord?: number;
 }
 
 /**
  * Vector norm over axes (of all elements by default); its derivative at a zero vector is taken as 0.
- * `(sum_i |x_i| ** p) ** (1 / p)`, for p = Infinity `max_i |x_i|`
+ * `(sum_i |x_i| ** p) ** (1 / p)`; for p = Infinity `max_i |x_i|`, for -Infinity `min_i |x_i|`, for 0 the number of elements
+ * that are not 0. Over both axes of a matrix, p = 2 is the Frobenius norm. Below 1 it is no norm but what NumPy computes.
  * @param x float, any shape
+ * @param options `ord` p, default 2; `axis`; `keepDims`
  * @returns the shape without the reduced axes, or with size 1 there when `keepDims`
- * @throws OptionError for an order below 1, ShapeError when an axis does not exist, DTypeError for integers and bool
+ * @throws OptionError for an order that is NaN, ShapeError when an axis does not exist, DTypeError for integers and bool
  * @example norm(tensor([3, 4])); // 5
  */
 export function norm(x: Operand, { ord = 2, ...options }: NormOptions = {}): Tensor {
   const t = operandOf('norm', x, 'float');
-  if (!(ord >= 1)) throw new OptionError(`norm: got ord ${ord}, expected a number >= 1 or Infinity`);
+  if (typeof ord !== 'number' || Number.isNaN(ord)) throw new OptionError(`norm: got ord ${ord}, expected a number`);
+  if (ord === 0) return cast(sum(notEqual(t, 0), options), t.dtype);
   if (ord === 1) return sum(abs(t), options);
   if (ord === 2) return rootOf(sum(square(t), options));
   if (ord === Infinity) return max(abs(t), options);
+  if (ord === -Infinity) return min(abs(t), options);
   const s = sum(pow(abs(t), ord), options);
   const zero = equal(s, 0);
   return where(zero, 0, pow(where(zero, 1, s), 1 / ord));

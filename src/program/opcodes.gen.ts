@@ -45,11 +45,19 @@ export const Opcode = {
   SUM_SQUARES: 22,
   RMSPROP: 23,
   ADAGRAD: 24,
+  SORT: 40,
+  SCAN: 41,
+  GATHER_AXIS: 42,
+  SCATTER_AXIS: 43,
+  CHOLESKY: 44,
+  SOLVE: 45,
+  SOLVE_TRIANGULAR: 46,
+  IOTA: 47,
 } as const;
 export type OpcodeName = keyof typeof Opcode;
 
 /** Opcodes of the instructions that check user data and can stop a run. */
-export const FALLIBLE: ReadonlySet<number> = new Set([Opcode.SOFTMAX_CE, Opcode.GATHER, Opcode.SCATTER_ADD, Opcode.CHECK_FINITE]);
+export const FALLIBLE: ReadonlySet<number> = new Set([Opcode.SOFTMAX_CE, Opcode.GATHER, Opcode.SCATTER_ADD, Opcode.CHECK_FINITE, Opcode.GATHER_AXIS, Opcode.SCATTER_AXIS, Opcode.CHOLESKY, Opcode.SOLVE, Opcode.SOLVE_TRIANGULAR]);
 
 /** Code of each micro-operation of FUSED. */
 export const Micro = {

@@ -4,7 +4,7 @@ import { loadAddon } from './loader.js';
 
 /** What stopped a run; nothing was written to in/out slots by the step it names. */
 export interface RunFailure {
-  readonly code: 'index' | 'nonFinite' | 'memory' | 'aborted' | 'dependency';
+  readonly code: 'index' | 'nonFinite' | 'singular' | 'memory' | 'aborted' | 'dependency';
   /** Index of the instruction, -1 when none had started. */
   readonly instruction: number;
   /** Step of a scan, from 0. */

@@ -163,6 +163,35 @@ const written: readonly Int32Array[] = [
       ),
     ],
   ),
+  w.words(
+    [f32Slot(20, READ), f32Slot(12, WRITE), i32Slot(12, WRITE), f64Slot(6, READ), f64Slot(6, WRITE), i32Slot(6, WRITE)],
+    [
+      instruction('SORT', 'float32', 4, 5, 3, 1, slot(0), slot(1), slot(2)),
+      instruction('SORT', 'float64', 1, 6, 6, 0, slot(3), slot(4), slot(5)),
+      instruction('SCAN', 'float32', 0, 1, 2, 5, 2, slot(0), NONE, 0),
+      instruction('SCAN', 'float64', 2, 0, 1, 6, 1, slot(3), slot(3), 2),
+      instruction('SCAN', 'int32', 1, 0, 1, 12, 1, slot(2), NONE, 3),
+      instruction('IOTA', 'int32', 6, ...w.f64(-3), ...w.f64(2), slot(5)),
+    ],
+    4,
+  ),
+  w.words(
+    [f32Slot(24, READ), i32Slot(16, READ), f32Slot(16, WRITE), f32Slot(24, WRITE), f32Slot(24, WRITE)],
+    [
+      instruction('GATHER_AXIS', 'float32', 2, 3, 4, 2, slot(0), slot(1), slot(2)),
+      instruction('SCATTER_AXIS', 'float32', 1, 2, 3, 4, 2, slot(0), slot(2), slot(1), slot(3)),
+      instruction('SCATTER_AXIS', 'float32', 0, 2, 3, 4, 2, NONE, slot(2), slot(1), slot(4)),
+    ],
+  ),
+  w.words(
+    [f32Slot(18, READ), f32Slot(12, READ), f32Slot(18, WRITE), f32Slot(12, WRITE)],
+    [
+      instruction('CHOLESKY', 'float32', 2, 3, slot(0), slot(2)),
+      instruction('SOLVE', 'float32', 1, 2, 3, 2, slot(0), slot(1), slot(3)),
+      instruction('SOLVE_TRIANGULAR', 'float32', 1, 0, 1, 2, 3, 2, slot(0), slot(1), 0),
+    ],
+    1,
+  ),
   // Empty, so its place beyond the arena is nothing to refuse, and no pointer must be made of it.
   w.words([i32Slot(0, WRITE)], [instruction('REDUCE', 'float32', Reduction.ARGMAX, 0, 30, 1, 2, slot(0))]),
 ];

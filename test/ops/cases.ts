@@ -1,17 +1,22 @@
 import type { OpName } from '../../src/ops/index.js';
 import { activationCases } from './activation.cases.js';
+import { alongCases } from './along.cases.js';
+import { arrangeCases } from './arrange.cases.js';
 import type { OpCase } from './case.js';
 import { composedCases } from './composed.cases.js';
 import { elementwiseCases } from './elementwise.cases.js';
 import { gatherCases } from './gather.cases.js';
 import { guardCases } from './guard.cases.js';
+import { linalgCases, matrixCases } from './linalg.cases.js';
 import { matmulCases } from './matmul.cases.js';
 import { movementCases } from './movement.cases.js';
 import { normCases } from './norm.cases.js';
 import { optimCases } from './optim.cases.js';
 import { randomCases } from './random.cases.js';
 import { reduceCases } from './reduce.cases.js';
+import { scanCases } from './scan.cases.js';
 import { softmaxCases } from './softmax.cases.js';
+import { sortCases } from './sort.cases.js';
 
 /** Cases of every op: one without is a type error here. */
 export const CASES = {
@@ -25,7 +30,16 @@ export const CASES = {
   ...randomCases,
   ...guardCases,
   ...optimCases,
+  ...alongCases,
+  ...scanCases,
+  ...sortCases,
+  ...linalgCases,
 } satisfies Record<OpName, OpCase[]>;
 
 /** Cases of functions made of ops. */
-export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = { ...composedCases, ...activationCases };
+export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = {
+  ...composedCases,
+  ...activationCases,
+  ...arrangeCases,
+  ...matrixCases,
+};

@@ -80,7 +80,7 @@ export const movementCases = {
             [1, 0],
             [0, 1],
           ],
-          9,
+          { value: 9 },
         ),
       [9, 9, 9, 1, 2, 9],
     ),
@@ -90,8 +90,8 @@ export const movementCases = {
         [2, 0],
       ]),
     ),
-    moved('of nothing', float([0]), (x) => ops.pad(x, [[2, 1]], 4), [4, 4, 4]),
-    moved('int32', ints([1]), (x) => ops.pad(x, [[1, 1]], 3), [3, 1, 3]),
+    moved('of nothing', float([0]), (x) => ops.pad(x, [[2, 1]], { value: 4 }), [4, 4, 4]),
+    moved('int32', ints([1]), (x) => ops.pad(x, [[1, 1]], { value: 3 }), [3, 1, 3]),
     moved('large', float([331, 301]), (x) =>
       ops.pad(x, [
         [1, 1],

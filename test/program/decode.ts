@@ -495,6 +495,64 @@ class Reader {
         m.dbias = this.optional('write', dtype, p.cols);
         break;
       }
+      case 'SORT': {
+        this.expect('float32', 'float64', 'int32');
+        sizes('rows', 'cols', 'k');
+        flags('descending');
+        this.check(p.k <= p.cols, 'k');
+        m.in = this.memory('read', dtype, p.rows * p.cols);
+        m.values = this.optional('write', dtype, p.rows * p.k);
+        m.indices = this.optional('write', 'int32', p.rows * p.k);
+        break;
+      }
+      case 'SCAN':
+        sizes('kind');
+        flags('reverse');
+        sizes('outer', 'r', 'inner');
+        this.check(p.kind <= 2, 'kind');
+        this.expect('float32', 'float64', ...(p.kind < 2 ? (['int32'] as const) : []));
+        m.in = this.memory('read', dtype, p.outer * p.r * p.inner);
+        m.a = this.optional('read', dtype, p.outer * p.r * p.inner);
+        this.check((m.a !== null) === (p.kind === 2), 'a');
+        m.out = this.memory('write', dtype, p.outer * p.r * p.inner);
+        break;
+      case 'GATHER_AXIS':
+        sizes('outer', 'r', 'inner', 'k');
+        m.in = this.memory('read', dtype, p.outer * p.r * p.inner);
+        m.index = this.memory('read', 'int32', p.outer * p.k * p.inner);
+        m.out = this.memory('write', dtype, p.outer * p.k * p.inner);
+        break;
+      case 'SCATTER_AXIS':
+        flags('set');
+        if (!p.set) this.expect('float32', 'float64', 'int32');
+        sizes('outer', 'r', 'inner', 'k');
+        m.base = this.optional('read', dtype, p.outer * p.r * p.inner);
+        m.in = this.memory('read', dtype, p.outer * p.k * p.inner);
+        m.index = this.memory('read', 'int32', p.outer * p.k * p.inner);
+        m.out = this.memory('write', dtype, p.outer * p.r * p.inner);
+        break;
+      case 'CHOLESKY':
+        this.expect('float32', 'float64');
+        sizes('batch', 'n');
+        m.in = this.memory('read', dtype, p.batch * p.n * p.n);
+        m.out = this.memory('write', dtype, p.batch * p.n * p.n);
+        break;
+      case 'SOLVE':
+      case 'SOLVE_TRIANGULAR':
+        this.expect('float32', 'float64');
+        if (this.opcode === 'SOLVE') flags('trans');
+        else flags('upper', 'trans', 'unit');
+        sizes('batch', 'n', 'm');
+        m.a = this.memory('read', dtype, p.batch * p.n * p.n);
+        m.b = this.memory('read', dtype, p.batch * p.n * p.m);
+        m.out = this.memory('write', dtype, p.batch * p.n * p.m);
+        break;
+      case 'IOTA':
+        this.expect('float32', 'float64', 'int32');
+        sizes('n');
+        doubles('start', 'step');
+        m.out = this.memory('write', dtype, p.n);
+        break;
       default:
         this.opcode satisfies never;
     }

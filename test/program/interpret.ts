@@ -3,6 +3,7 @@
 import type { DType } from '../../src/dtype.js';
 import { type HostArray, hostView } from '../../src/dtype.js';
 import type { OpDef } from '../../src/graph/op.js';
+import type { Attrs } from '../../src/graph/tensor.js';
 import type { ArrayReference } from '../../src/ops/define.js';
 import { OPS } from '../../src/ops/index.js';
 import { normals, uniforms } from '../../src/ops/philox.js';
@@ -236,6 +237,54 @@ class Machine {
         }
         break;
       }
+      case 'SORT': {
+        const shape = [p.rows, p.k];
+        const out = [m.values, m.indices];
+        const attrs = { k: p.k, descending: p.descending === 1 };
+        this.reference(OPS.sort, { in: [[m.in, [p.rows, p.cols]]], out, attrs, shape }, (x) => x);
+        break;
+      }
+      case 'SCAN': {
+        const shape = [p.outer, p.r, p.inner];
+        const op = [OPS.cumsum, OPS.cumprod, OPS.linearScan][p.kind];
+        const factors = m.a === null ? [] : [[m.a, shape] as const];
+        const attrs = { axis: 1, reverse: p.reverse === 1 };
+        this.reference(op, { in: [[m.in, shape], ...factors], out: [m.out], attrs }, round);
+        break;
+      }
+      case 'GATHER_AXIS': {
+        const [shape, chosen] = [p.r, p.k].map((n) => [p.outer, n, p.inner]);
+        const io = { in: [[m.in, shape] as const, [m.index, chosen] as const], out: [m.out] };
+        this.reference(OPS.gather, { ...io, attrs: { axis: 1 }, shape: chosen }, round);
+        break;
+      }
+      case 'SCATTER_AXIS': {
+        const [shape, chosen] = [p.r, p.k].map((n) => [p.outer, n, p.inner]);
+        const base = m.base === null ? [] : [[m.base, shape] as const];
+        const io = { in: [[m.in, chosen] as const, [m.index, chosen] as const, ...base], out: [m.out] };
+        this.reference(OPS.scatter, { ...io, attrs: { axis: 1, mode: p.set ? 'set' : 'add' }, shape }, round);
+        break;
+      }
+      case 'CHOLESKY':
+        this.reference(OPS.cholesky, { in: [[m.in, [p.batch, p.n, p.n]]], out: [m.out] }, round);
+        break;
+      case 'SOLVE':
+      case 'SOLVE_TRIANGULAR': {
+        const io = {
+          in: [[m.a, [p.batch, p.n, p.n]] as const, [m.b, [p.batch, p.n, p.m]] as const],
+          out: [m.out],
+          attrs: { upper: p.upper === 1, trans: p.trans === 1, unit: p.unit === 1 },
+        };
+        this.reference(i.opcode === 'SOLVE' ? OPS.solve : OPS.solveTriangular, io, round);
+        break;
+      }
+      case 'IOTA':
+        this.reference(
+          OPS.iota,
+          { in: [], out: [m.out], attrs: { start: p.start, step: p.step }, shape: [p.n] },
+          round,
+        );
+        break;
       default:
         i.opcode satisfies never;
     }
@@ -256,7 +305,10 @@ class Machine {
     io: {
       readonly in: readonly (readonly [Memory | null, readonly number[]])[];
       readonly out: readonly (Memory | null)[];
-      readonly eps: number;
+      readonly eps?: number;
+      readonly attrs?: Attrs;
+      /** Of the outputs, for references that look at it. */
+      readonly shape?: readonly number[];
     },
     round: (x: number) => number,
   ): void {
@@ -267,7 +319,8 @@ class Machine {
       ),
       shape,
     }));
-    const results = (op.reference as ArrayReference)(inputs, { eps: io.eps }, []);
+    const outs = io.shape === undefined ? [] : [{ shape: io.shape, dtype: 'float64' as const }];
+    const results = (op.reference as ArrayReference)(inputs, io.attrs ?? { eps: io.eps }, outs);
     for (const [k, { data }] of (Array.isArray(results) ? results : [results]).entries()) {
       this.write(io.out[k], data.map(round));
     }

@@ -84,7 +84,7 @@ function grow(next: Next, pool: readonly Tensor[], float: DType): Tensor | null 
         : ops.pad(
             x,
             x.shape.map(() => [1, 0] as const),
-            2,
+            { value: 2 },
           );
     case 20:
     case 21: {

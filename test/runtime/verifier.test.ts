@@ -30,6 +30,56 @@ const refused: [rule: string, program: Int32Array, reason: RegExp][] = [
   ['instruction budget', header(Header.INSTRUCTIONS, 1_000_001), /limit is 1000000/],
   ['missing instruction', header(Header.INSTRUCTIONS, 2), /instruction 1: is cut off/],
   ['words left over', header(Header.INSTRUCTIONS, 0), /follow the last/],
+  [
+    'k beyond the row',
+    w.words(io(4), [instruction('SORT', 'float32', 1, 4, 5, 0, slot(0), slot(1), NONE)]),
+    /k is larger/,
+  ],
+  ['no result', w.words(io(4), [instruction('SORT', 'float32', 1, 4, 4, 0, slot(0), NONE, NONE)]), /neither values/],
+  [
+    'kind of scan',
+    w.words(io(4), [instruction('SCAN', 'float32', 3, 0, 1, 4, 1, slot(0), NONE, slot(1))]),
+    /kind is 3/,
+  ],
+  [
+    'sum with a factor',
+    w.words(io(4), [instruction('SCAN', 'float32', 0, 0, 1, 4, 1, slot(0), slot(0), slot(1))]),
+    /linear kind/,
+  ],
+  [
+    'linear without',
+    w.words(io(4), [instruction('SCAN', 'float32', 2, 0, 1, 4, 1, slot(0), NONE, slot(1))]),
+    /linear kind/,
+  ],
+  [
+    'linear INT32',
+    w.words([i32Slot(4, INOUT)], [instruction('SCAN', 'int32', 2, 0, 1, 4, 1, slot(0), slot(0), slot(0))]),
+    /INT32/,
+  ],
+  [
+    'IOTA of a fraction',
+    w.words([i32Slot(4, INOUT)], [instruction('IOTA', 'int32', 4, ...w.f64(0.5), ...w.f64(1), slot(0))]),
+    /does not fit INT32/,
+  ],
+  [
+    'IOTA of NaN',
+    w.words([i32Slot(4, INOUT)], [instruction('IOTA', 'int32', 4, ...w.f64(NaN), ...w.f64(1), slot(0))]),
+    /does not fit INT32/,
+  ],
+  [
+    'index beyond its slot',
+    w.words(
+      [f32Slot(4, READ), i32Slot(2, READ), f32Slot(3, WRITE)],
+      [instruction('GATHER_AXIS', 'float32', 1, 4, 1, 3, slot(0), slot(1), slot(2))],
+    ),
+    /index covers/,
+  ],
+  [
+    'matrices that overflow',
+    w.words(io(4), [instruction('SOLVE', 'float32', 0, two31, two31, two31, slot(0), slot(0), slot(1))]),
+    /2\^63/,
+  ],
+  ['a system beyond its slot', w.words(io(4), [instruction('CHOLESKY', 'float32', 2, 2, slot(0), slot(1))]), /covers/],
   ['negative arena', header(Header.ARENA, -1), /arena/],
   ['slot dtype', header(6, 9), /slot 0 has unknown dtype 9/],
   ['slot elements', header(7, -4), /slot 0 has -4 elements/],
