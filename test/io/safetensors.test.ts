@@ -119,6 +119,25 @@ describe('round trip', () => {
   });
 });
 
+describe('the Python package', () => {
+  it('reads what we write, bit for bit: its file is ours', async () => {
+    const goldens = JSON.parse(await readFile(new URL('goldens/files.json', import.meta.url), 'utf8'));
+    const bytes = new Uint8Array(Buffer.from(goldens.safetensors as string, 'base64'));
+    const { tensors, metadata } = parseSafetensors(bytes);
+    expect(metadata).toEqual({ format: 'pt' });
+    expect(Object.fromEntries(tensors)).toEqual({
+      a: { dtype: 'float32', shape: [2, 3], data: Float32Array.of(0, 1, 2, 3, 4, 5) },
+      'b.bias': { dtype: 'float64', shape: [2], data: Float64Array.of(Math.PI, Number.MIN_VALUE) },
+      step: { dtype: 'int32', shape: [], data: Int32Array.of(7) },
+      empty: { dtype: 'float32', shape: [2, 0], data: new Float32Array(0) },
+      mask: { dtype: 'bool', shape: [3], data: Uint8Array.of(1, 0, 1) },
+      bytes: { dtype: 'uint8', shape: [3], data: Uint8Array.of(0, 1, 255) },
+      'naïve "quoted"': { dtype: 'uint8', shape: [1], data: Uint8Array.of(9) },
+    });
+    expect(serializeSafetensors(tensors, metadata)).toEqual(bytes);
+  });
+});
+
 describe('what the format allows', () => {
   it.each([
     ['0-d', one('I32', '', '0,4'), 4, []],
