@@ -11,9 +11,11 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define NEURITE_PREFETCH(address) static_cast<void>(address)
+#define NEURITE_PREFETCH_FAR(address) static_cast<void>(address)
 #define NEURITE_PREFETCH_WRITE(address) static_cast<void>(address)
 #else
 #define NEURITE_PREFETCH(address) __builtin_prefetch(address)
+#define NEURITE_PREFETCH_FAR(address) __builtin_prefetch(address, 0, 2)  // to the second-level cache
 #define NEURITE_PREFETCH_WRITE(address) __builtin_prefetch(address, 1)
 #endif
 
@@ -31,7 +33,9 @@ struct TileArgs {
   const T* a;
   int64_t lda;  // to the next row if RowsApart, else to the next k
   const T* b;
-  int64_t ldb;    // to the next k
+  int64_t ldb;     // to the next k
+  const T* ahead;  // where RowsApart is false: what each k brings to the second-level cache
+  int64_t ldahead;
   const T* from;  // or null: whole vectors that the chains go on from, instead of zeros
   int64_t ldfrom;
   T* c;
@@ -70,15 +74,22 @@ NEURITE_NOINLINE void multiply_tile(const TileArgs<T>& t) noexcept {
       NEURITE_PREFETCH_WRITE(c + t.cols - 1);
     }
   }
+  const T* ahead = t.ahead;
+  const int64_t ldahead = t.ldahead;
   const T* a = t.a;
   const T* b = t.b;
   const int64_t lda = t.lda, ldb = t.ldb;
+  NEURITE_UNROLL_BY(2)
   for (int64_t p = t.k; p > 0; --p) {
     V row[NV];
     NEURITE_UNROLL
     for (int v = 0; v < NV; ++v) {
       NEURITE_PREFETCH(b + 16 * ldb + v * V::lanes);  // 16 * 14 cycles ahead; after the last row comes the next panel
       row[v] = V::load(b + v * V::lanes);
+    }
+    if constexpr (!RowsApart) {
+      NEURITE_PREFETCH_FAR(ahead);
+      ahead += ldahead;
     }
     NEURITE_UNROLL
     for (int r = 0; r < MR; ++r) {
@@ -94,10 +105,18 @@ NEURITE_NOINLINE void multiply_tile(const TileArgs<T>& t) noexcept {
     return v < NV - 1 || last == V::lanes ? V::load(p + v * V::lanes) : V::load_n(p + v * V::lanes, last);
   };
   const V zero = V::set(0);
+  T* c = t.c;
+  if (!t.add && t.bias == nullptr && !t.relu && t.gate == nullptr && last == V::lanes) {
+    NEURITE_UNROLL
+    for (int r = 0; r < MR; ++r, c += t.ldc) {
+      NEURITE_UNROLL
+      for (int v = 0; v < NV; ++v) acc[r][v].store(c + v * V::lanes);
+    }
+    return;
+  }
   V bias[NV];
   NEURITE_UNROLL
   for (int v = 0; v < NV; ++v) bias[v] = t.bias != nullptr ? read(t.bias, v) : zero;
-  T* c = t.c;
   const T* gate = t.gate;
   NEURITE_UNROLL
   for (int r = 0; r < MR; ++r, c += t.ldc, gate += t.ldgate) {
@@ -194,6 +213,28 @@ NEURITE_INLINE void pack_rows(const T* in, int64_t stride, int64_t cols, int64_t
   }
 }
 
+template <class T>
+NEURITE_INLINE int64_t packed_rows(int64_t rows) {  // of a tile of A: whole vectors where one does not hold them all
+  return Tile<T>::rows <= Vec<T>::lanes ? rows : round_up(rows, Vec<T>::lanes);
+}
+
+// Tile of a transposed A: out[p * packed_rows + i] = in[p * stride + i], i < rows of the `left` elements to the end of
+// the row. One vector a row where that reads nothing beyond it.
+template <class T>
+NEURITE_INLINE void pack_columns(const T* in, int64_t stride, int64_t rows, int64_t left, int64_t k, T* out) {
+  using V = Vec<T>;
+  const int64_t wide = packed_rows<T>(rows);
+  const bool one = rows <= V::lanes && left >= V::lanes;
+  for (int64_t p = 0; p < k; ++p, in += stride, out += wide) {
+    NEURITE_PREFETCH(in + 16 * stride);
+    if (one) {
+      V::load(in).store(out);
+    } else {
+      pack_rows(in, 0, rows, 1, out, wide);
+    }
+  }
+}
+
 // What the register tile does not apply itself: tanh, sigmoid and the derivatives from a saved output y, while the tile
 // is in the first-level cache; rounded as the micro-operations of the same name.
 template <class T>
@@ -213,6 +254,7 @@ NEURITE_INLINE void finish_row(const GemmArgs<T>& args, int64_t i, int64_t j, in
 // How the products are cut.
 template <class T>
 struct Plan {
+  int64_t rows;             // of a tile at most
   int64_t width;            // columns of a panel of B
   int64_t blocks, block_k;  // of k
   int64_t block_n;          // columns whose panels of B share the second-level cache
@@ -224,19 +266,23 @@ inline constexpr int64_t kGroupTiles = 8;
 inline constexpr int64_t kStreamColumns = 1024;  // of the sums that wait in the first-level cache
 inline constexpr int64_t kStreamK = 16;          // rows of B read side by side, for the prefetcher follows that many
 
-// A is packed when its rows lie a multiple of 4 KiB apart, for they would share one set of the first-level cache, and
-// when it is transposed with a long stride and used for several panels, for every k would touch another page. The
-// scalar unit packs always: compilers vectorise its tile only when the rows of A are adjacent.
+// A is packed when its rows lie a multiple of 4 KiB apart, for they would share one set of the first-level cache; for
+// few columns low tiles, whose rows fit into a set, take less time than packing. The scalar unit packs always:
+// compilers vectorise its tile only when the rows of A are adjacent.
 template <class T>
 NEURITE_INLINE Plan<T> plan(const GemmArgs<T>& args) {
+  constexpr int64_t kSetRows = 6, kFewPanels = 8;
   Plan<T> p;
-  p.width = tile_vectors<T>(args.m) * Vec<T>::lanes;
+  const bool collide = args.lda * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+  const bool low = collide && !args.trans_a && args.n <= kFewPanels * Tile<T>::vectors * Vec<T>::lanes;
+  p.rows = args.m <= Tile<T>::skinny_rows || (low && Tile<T>::rows > kSetRows) ? Tile<T>::skinny_rows : Tile<T>::rows;
+  p.pack_a = Vec<T>::lanes == 1 || (collide && args.m > 4 && !(low && p.rows <= kSetRows));
+  p.width = tile_vectors<T>(p.rows) * Vec<T>::lanes;
   p.blocks = args.k > kBlockK ? divide_up(args.k, kBlockK) : 1;
   p.block_k = round_up(divide_up(args.k, p.blocks), 8);
-  p.block_n = smaller(Tile<T>::panels * p.width, round_up(args.n, Vec<T>::lanes));
-  p.group = kGroupTiles * Tile<T>::rows;
-  const int64_t bytes = args.lda * static_cast<int64_t>(sizeof(T));
-  p.pack_a = args.trans_a ? bytes >= 512 && args.n > p.width : Vec<T>::lanes == 1 || (bytes % 4096 == 0 && args.m > 4);
+  p.block_n =
+      smaller(Tile<T>::panels * Tile<T>::vectors * Vec<T>::lanes / p.width * p.width, round_up(args.n, Vec<T>::lanes));
+  p.group = kGroupTiles * p.rows;
   return p;
 }
 
@@ -246,21 +292,46 @@ NEURITE_INLINE bool streams(const GemmArgs<T>& args) {
   return args.m <= Tile<T>::skinny_rows && !args.trans_b && args.n > tile_vectors<T>(args.m) * Vec<T>::lanes;
 }
 
+// Whether the columns of C are better made as rows: when B would be transposed to a panel of its own and is the larger
+// operand, or when C has too few columns for a vector and the rows of A are adjacent.
 template <class T>
-NEURITE_INLINE int64_t packed_rows(int64_t rows) {  // of a tile of A: whole vectors where one does not hold them all
-  return Tile<T>::rows <= Vec<T>::lanes ? rows : round_up(rows, Vec<T>::lanes);
+NEURITE_INLINE bool swaps(const GemmArgs<T>& args) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  if (lanes == 1 || args.trans_a == args.trans_b || args.accumulate) return false;
+  return args.trans_b ? args.k >= 256 && 2 * args.m <= args.n : args.k >= 32 && args.n < lanes && args.m >= 2 * lanes;
+}
+
+template <class T>
+NEURITE_INLINE GemmArgs<T> swapped(const GemmArgs<T>& args) {
+  GemmArgs<T> s{};
+  s.m = args.n;
+  s.n = args.m;
+  s.k = args.k;
+  s.a = args.b;
+  s.lda = args.ldb;
+  s.trans_a = !args.trans_b;
+  s.b = args.a;
+  s.ldb = args.lda;
+  s.trans_b = !args.trans_a;
+  s.act = s.act_grad = Activation::IDENTITY;
+  return s;
 }
 
 template <class T>
 int64_t gemm_scratch(const GemmArgs<T>& args, int64_t rows, int64_t cols) noexcept {
-  const Plan<T> p = plan(args);
   const int64_t size = static_cast<int64_t>(sizeof(T));
+  int64_t turned = 0;
+  if (swaps(args)) {  // a shorter k may not be
+    turned = round_up(cols * round_up(rows, Vec<T>::lanes), 64) * size + gemm_scratch(swapped(args), cols, rows);
+  }
+  const Plan<T> p = plan(args);
   if (streams(args)) return smaller(rows, Tile<T>::skinny_rows) * (kStreamColumns + Vec<T>::lanes) * size;
   const int64_t block_k = smaller(round_up(args.k, 8), kBlockK);  // of any shorter k as well
   const int64_t b = block_k * smaller(p.block_n, round_up(cols, Vec<T>::lanes));
-  const int64_t tiles = divide_up(smaller(rows, p.group), Tile<T>::rows);
+  const int64_t tiles = divide_up(smaller(rows, p.group), p.rows);
   const int64_t a = p.pack_a ? tiles * (packed_rows<T>(Tile<T>::rows) * block_k + Vec<T>::lanes) : 0;
-  return (round_up(b, 64) + a) * size;
+  const int64_t bytes = (round_up(b, 64) + a) * size;
+  return bytes > turned ? bytes : turned;
 }
 
 template <class T>
@@ -366,17 +437,73 @@ NEURITE_INLINE void pack_b(const GemmArgs<T>& args, int64_t width, int64_t j0, i
   }
 }
 
+// Whether the rows of A and B that belong to a block of k are two pieces of memory.
+template <class T>
+NEURITE_INLINE bool in_memory_order(const GemmArgs<T>& args) {
+  return args.trans_a && !args.trans_b && args.lda == args.m && args.ldb == args.n;
+}
+
+// A tile brings its share of the next block of k, one line a product: first A, then B. Where k is long and C small,
+// every element is used by a few tiles only, and its way from memory is most of the work.
+template <class T>
+NEURITE_INLINE void next_block(const GemmArgs<T>& args, int64_t k, int64_t kn, int64_t call, TileArgs<T>& t) {
+  constexpr int64_t line = 64 / sizeof(T);
+  const int64_t share = kn * line, at = call * share, from_b = round_up(kn * args.lda, share);
+  if (at >= from_b + kn * args.ldb) return;
+  t.ahead = at < from_b ? args.a + k * args.lda + at : args.b + k * args.ldb + (at - from_b);
+  t.ldahead = line;
+}
+
+template <class T>
+void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexcept;
+
+// The columns of C as rows, then turned over with the epilogue.
+template <class T>
+NEURITE_INLINE void gemm_swapped(const GemmArgs<T>& args, Range rows, Range cols, T* scratch) {
+  using V = Vec<T>;
+  const Epilogue<T> epilogue(args);
+  const int64_t height = rows.end - rows.begin, width = cols.end - cols.begin, ld = round_up(height, V::lanes);
+  GemmArgs<T> turned = swapped(args);
+  turned.a += cols.begin * (turned.trans_a ? 1 : turned.lda);
+  turned.b += rows.begin * (turned.trans_b ? turned.ldb : 1);
+  turned.c = scratch;
+  turned.ldc = ld;
+  gemm(turned, {0, width}, {0, height}, scratch + round_up(width * ld, 64));
+  const V zero = V::set(0);
+  for (int64_t j = cols.begin; j < cols.end; j += V::lanes) {
+    const int64_t jn = smaller(cols.end - j, V::lanes);
+    const T* columns[V::lanes];
+    for (int64_t l = 0; l < V::lanes; ++l) columns[l] = scratch + (j - cols.begin + smaller(l, jn - 1)) * ld;
+    const V bias = args.bias != nullptr ? V::load_n(args.bias + j, jn) : zero;
+    for (int64_t i = rows.begin; i < rows.end; i += 4) {
+      V x[4];
+      transpose4(columns, i - rows.begin, x);
+      for (int64_t t = 0; t < smaller(4, rows.end - i); ++t) {
+        V y = x[t];
+        if (args.bias != nullptr) y = y + bias;
+        if (epilogue.relu) y = relu(y, zero);
+        if (epilogue.gates) y = select(lt(zero, V::load_n(args.aux + (i + t) * args.ldaux + j, jn)), y, zero);
+        y.store_n(args.c + (i + t) * args.ldc + j, jn);
+      }
+    }
+  }
+  for (int64_t i = rows.begin; epilogue.finishes && i < rows.end; ++i) {
+    finish_row(args, i, cols.begin, cols.end - cols.begin);
+  }
+}
+
 template <class T>
 void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexcept {
   using V = Vec<T>;
-  constexpr int64_t MR = Tile<T>::rows;
   if (rows.begin >= rows.end || cols.begin >= cols.end) return;
+  if (swaps(args)) return gemm_swapped(args, rows, cols, static_cast<T*>(scratch));
   if (streams(args)) return gemm_stream(args, rows, cols, static_cast<T*>(scratch));
   const Plan<T> p = plan(args);
   const Epilogue<T> epilogue(args);
   T* const panels = static_cast<T*>(scratch);
   T* const packed = panels + round_up(p.block_k * smaller(p.block_n, round_up(cols.end - cols.begin, V::lanes)), 64);
-  const int64_t all_tiles = divide_up(rows.end - rows.begin, MR);
+  const bool long_sum = !p.pack_a && in_memory_order(args);
+  const int64_t all_tiles = divide_up(rows.end - rows.begin, p.rows);
   for (int64_t j0 = cols.begin; j0 < cols.end; j0 += p.block_n) {
     const int64_t j1 = smaller(j0 + p.block_n, cols.end);
     const bool in_place = !args.trans_b && (j1 - j0) % V::lanes == 0 && (args.ldb <= 256 || all_tiles < 3);
@@ -384,17 +511,16 @@ void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexce
       const int64_t k0 = smaller(block * p.block_k, args.k), kn = smaller(k0 + p.block_k, args.k) - k0;
       const bool last = block + 1 == p.blocks;
       if (!in_place) pack_b(args, p.width, j0, j1, k0, kn, panels);
+      int64_t call = 0;
       for (int64_t i0 = rows.begin; i0 < rows.end; i0 += p.group) {
         const int64_t in = smaller(rows.end - i0, p.group);
-        const int64_t tiles = divide_up(in, MR);  // of heights that differ by at most one
+        const int64_t tiles = divide_up(in, p.rows);  // of heights that differ by at most one
         const auto start = [=](int64_t s) { return in * s / tiles; };
-        const int64_t room = packed_rows<T>(MR) * p.block_k + V::lanes;
+        const int64_t room = packed_rows<T>(Tile<T>::rows) * p.block_k + V::lanes;
         if (p.pack_a && args.trans_a) {
-          for (int64_t k = 0; k < kn; ++k) {
-            for (int64_t s = 0; s < tiles; ++s) {
-              const int64_t mr = start(s + 1) - start(s), wide = packed_rows<T>(mr);
-              pack_rows(args.a + (k0 + k) * args.lda + i0 + start(s), 0, mr, 1, packed + s * room + k * wide, wide);
-            }
+          for (int64_t s = 0; s < tiles; ++s) {
+            const int64_t i = i0 + start(s), mr = start(s + 1) - start(s);
+            pack_columns(args.a + k0 * args.lda + i, args.lda, mr, args.m - i, kn, packed + s * room);
           }
         } else if (p.pack_a) {
           for (int64_t s = 0; s < tiles; ++s) {
@@ -417,6 +543,9 @@ void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexce
             if (args.trans_a || p.pack_a) {
               t.a = p.pack_a ? packed + s * room : args.a + k0 * args.lda + i;
               t.lda = p.pack_a ? packed_rows<T>(mr) : args.lda;
+              t.ahead = t.a + 16 * t.lda;
+              t.ldahead = t.lda;
+              if (long_sum && !last) next_block(args, k0 + kn, kn, call++, t);
               multiply<T, false>(mr, vectors, t);
             } else {
               t.a = args.a + i * args.lda + k0;

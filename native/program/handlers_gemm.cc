@@ -9,7 +9,7 @@
 namespace neurite {
 namespace {
 
-constexpr int64_t kSerialWork = 200'000;  // multiply-adds below which waking a thread costs more than it gives
+constexpr int64_t kSerialWork = 400'000;  // multiply-adds below which waking a thread costs more than it gives
 constexpr int64_t kTaskWork = 1'000'000;  // and what a task should have: about 10 microseconds
 constexpr int64_t kTasksPerThread = 4;    // so that a thread that was interrupted does not hold up the rest
 constexpr int64_t kMinTaskRows = 64;      // rows that pay for packing B again

@@ -9,12 +9,17 @@
 #define NEURITE_INLINE __forceinline
 #define NEURITE_NOINLINE __declspec(noinline)
 #define NEURITE_UNROLL
+#define NEURITE_UNROLL_BY(n)
 #elif defined(__clang__)
 #define NEURITE_INLINE inline __attribute__((always_inline))
 #define NEURITE_NOINLINE __attribute__((noinline))
 #define NEURITE_UNROLL _Pragma("clang loop unroll(full)")
+#define NEURITE_PRAGMA(text) _Pragma(#text)
+#define NEURITE_UNROLL_BY(n) NEURITE_PRAGMA(clang loop unroll_count(n))
 #else
 #define NEURITE_INLINE inline __attribute__((always_inline))
 #define NEURITE_NOINLINE __attribute__((noinline))
 #define NEURITE_UNROLL _Pragma("GCC unroll 64")
+#define NEURITE_PRAGMA(text) _Pragma(#text)
+#define NEURITE_UNROLL_BY(n) NEURITE_PRAGMA(GCC unroll n)
 #endif
