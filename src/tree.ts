@@ -15,13 +15,13 @@ export function leaves(tree: unknown, out: unknown[] = []): unknown[] {
   return out;
 }
 
-/** The same tree with `fn` applied to each leaf. */
-export function mapTree(tree: unknown, fn: (leaf: unknown) => unknown): unknown {
-  if (Array.isArray(tree)) return tree.map((t: unknown) => mapTree(t, fn));
+/** The same tree with `fn` applied to each leaf; `path` is `.key` and `[index]` of every level. */
+export function mapTree(tree: unknown, fn: (leaf: unknown, path: string) => unknown, path = ''): unknown {
+  if (Array.isArray(tree)) return tree.map((t: unknown, i) => mapTree(t, fn, `${path}[${i}]`));
   if (isPlain(tree)) {
-    return Object.fromEntries(Object.keys(tree).map((k) => [k, mapTree(tree[k], fn)]));
+    return Object.fromEntries(Object.keys(tree).map((k) => [k, mapTree(tree[k], fn, `${path}.${k}`)]));
   }
-  return fn(tree);
+  return fn(tree, path);
 }
 
 /** A string that is equal for trees of the same structure; leaves are described by `leaf`. */

@@ -5,8 +5,8 @@ import type { Parameter, State } from '../graph/state.js';
 import { Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
 import { alias, full, zerosLike } from '../ops/index.js';
-import { sameShape } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
+import { type GradientOf, joinLoss, matchingTensors, rejectPromise, treeOfSources } from './arguments.js';
 import { pullBack, record, type Source } from './reverse.js';
 
 /** Anything with named trainable cells, such as a Module. */
@@ -18,16 +18,14 @@ export interface Differentiable {
 export type LossResult = Tensor | readonly [loss: Tensor, aux: unknown];
 /** Gradients by path of the trainable cell; frozen and unreached cells are absent. */
 export type Gradients = Readonly<Record<string, Tensor>>;
-/** The gradient of an argument has its structure: a tensor, or arrays and plain objects of tensors. */
-export type GradientOf<T> = T extends Tensor ? Tensor : { readonly [K in keyof T]: GradientOf<T[K]> };
 /** Gradient of the argument, or one for each of several. */
-type GradientsOf<A extends readonly unknown[], N> = N extends readonly number[]
+export type GradientsOf<A extends readonly unknown[], N> = N extends readonly number[]
   ? { readonly [K in keyof N]: N[K] extends keyof A ? GradientOf<A[N[K]]> : Tensor }
   : N extends keyof A
     ? GradientOf<A[N]>
     : Tensor;
 
-type Argnums = number | readonly number[];
+export type Argnums = number | readonly number[];
 
 /**
  * A function that computes `fn` and the gradient of a model: `[fn(...), gradients of the trainable cells by path]`.
@@ -99,31 +97,29 @@ export function grad<A extends readonly unknown[], const N extends Argnums = 0>(
  * const [y, pullback] = vjp((x: Tensor) => x.mul(x), tensor([1, 2, 3]));
  * pullback(ones([3])); // [[2, 4, 6]]
  */
-export function vjp<A extends readonly Tensor[], R>(
+export function vjp<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   ...args: A
-): [value: R, pullback: (cotangent: R) => { readonly [K in keyof A]: Tensor }] {
-  const sources = args.map((x, i) => argumentSource('vjp', x, `argument ${i}`));
-  const { result, tape } = record(() => fn(...(sources.map((s) => s.tensor) as unknown as A)));
+): [value: R, pullback: (cotangent: GradientOf<R>) => { readonly [K in keyof A]: GradientOf<A[K]> }] {
+  const sources: Source[] = [];
+  const given = args.map((x, i) => treeOfSources('vjp', x, `argument ${i}`, sources));
+  const { result, tape } = record(() => fn(...(given as unknown as A)));
   const outputs = leaves(rejectPromise('vjp', result));
-  const pullback = (cotangent: R) => {
-    const given = leaves(cotangent);
-    if (given.length !== outputs.length) {
-      throw new GradError(`vjp: got ${given.length} cotangents, expected ${outputs.length}, one per output`);
-    }
-    const seeds = outputs.map((y, i): [Tensor, Tensor] => {
-      const g = given[i];
-      if (!(y instanceof Tensor) || !isFloat(y.dtype)) throw new GradError(`vjp: output ${i} is no float tensor`);
-      if (!(g instanceof Tensor) || !sameShape(g.shape, y.shape) || g.dtype !== y.dtype) {
-        const got = g instanceof Tensor ? `${g.dtype} [${g.shape}]` : typeof g;
-        throw new GradError(`vjp: cotangent ${i}: got ${got}, expected ${y.dtype} [${y.shape}]`);
-      }
-      return [y, g];
-    });
-    const grads = pullBack('vjp', tape, seeds, sources);
-    return grads.map((g, i) => g ?? zerosLike(sources[i].tensor)) as unknown as { readonly [K in keyof A]: Tensor };
+  outputs.forEach((y, i) => {
+    if (!(y instanceof Tensor) || !isFloat(y.dtype)) throw new GradError(`vjp: output ${i} is no float tensor`);
+  });
+  const pullback = (cotangent: unknown) => {
+    const seeds = matchingTensors('vjp', 'cotangent', result, cotangent);
+    const grads = pullBack(
+      'vjp',
+      tape,
+      seeds.map((g, i): [Tensor, Tensor] => [outputs[i] as Tensor, g]),
+      sources,
+    );
+    let next = 0;
+    return mapTree(given, (x) => grads[next++] ?? zerosLike(x as Tensor));
   };
-  return [result, pullback];
+  return [result, pullback as (cotangent: GradientOf<R>) => { readonly [K in keyof A]: GradientOf<A[K]> }];
 }
 
 function gradientOfArguments(
@@ -139,11 +135,7 @@ function gradientOfArguments(
     if (!Number.isInteger(n) || n < 0 || n >= args.length) {
       throw new GradError(`${caller}: cannot differentiate argument ${n} of a call with ${args.length} arguments`);
     }
-    given[n] = mapTree(args[n], (x) => {
-      const source = argumentSource(caller, x, `argument ${n}`);
-      sources.push(source);
-      return source.tensor;
-    });
+    given[n] = treeOfSources(caller, args[n], `argument ${n}`, sources);
   }
   const { result, tape } = record(() => fn(...given));
   const grads = pullBack(caller, tape, [seeded(caller, result)], sources);
@@ -198,27 +190,6 @@ function allSeparate(cells: ReadonlyMap<string, Parameter>): boolean {
   return true;
 }
 
-/** An argument as a source of its own, so that captures of the same tensor stay constants. */
-function argumentSource(caller: string, x: unknown, name: string): Source {
-  if (!(x instanceof Tensor)) {
-    const hint = typeof x === 'number' ? `tensor(${x})` : 'a Tensor (cell.read() for a State)';
-    throw new GradError(
-      `${caller}: ${name} is ${x === null ? 'null' : typeof x}, expected a float tensor; pass ${hint}`,
-    );
-  }
-  if (!isFloat(x.dtype)) {
-    throw new GradError(`${caller}: ${name} has dtype ${x.dtype}, expected float32 or float64; add .cast('float32')`);
-  }
-  return { tensor: alias(x), name };
-}
-
-function rejectPromise<R>(caller: string, result: R): R {
-  if (result instanceof Promise) {
-    throw new GradError(`${caller}: the function is async; build the graph synchronously and await values afterwards`);
-  }
-  return result;
-}
-
 /** The loss and its cotangent 1. */
 function seeded(caller: string, result: LossResult): [Tensor, Tensor] {
   rejectPromise(caller, result);
@@ -235,12 +206,4 @@ function seeded(caller: string, result: LossResult): [Tensor, Tensor] {
     throw new GradError(`${caller}: the loss has dtype ${loss.dtype}, expected float32 or float64`);
   }
   return [loss, full([], 1, { dtype: loss.dtype })];
-}
-
-/** Whoever runs the gradients runs the loss and aux as well, before the parameters they read are overwritten. */
-function joinLoss(result: LossResult, grads: readonly Tensor[]): void {
-  const list = result instanceof Tensor ? [result] : leaves(result);
-  const values = list.filter((x): x is Tensor => x instanceof Tensor && x.storage === null);
-  if (values.length === 0) return;
-  for (const g of grads) g.companions = g.companions === null ? values : [...g.companions, ...values];
 }

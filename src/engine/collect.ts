@@ -1,5 +1,5 @@
 import { StaleError, TraceError } from '../errors.js';
-import { inputOp, stateOp } from '../graph/leaves.js';
+import { inputOp, sampleOp, stateOp } from '../graph/leaves.js';
 import type { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
 
@@ -72,6 +72,12 @@ export function checkLeaf(node: Tensor): void {
   if (node.op === inputOp) {
     throw new TraceError(
       'a tensor made while compile traced a function was used outside; return it from the function instead of storing it',
+    );
+  }
+  if (node.op === sampleOp) {
+    throw new TraceError(
+      'a value that differs from sample to sample of vmap was asked for (item, data, realize), or used outside; return the ' +
+        'tensor from the mapped function, and use where(...) instead of if',
     );
   }
   if (node.op !== stateOp || node.storage !== null) return;

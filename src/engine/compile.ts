@@ -102,7 +102,8 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R):
   };
 
   const run = (args: A, sync: boolean): R => {
-    if (graphState.trace !== null) return fn(...args);
+    // Part of a larger trace, or being differentiated or mapped: the graph is what is wanted.
+    if (graphState.trace !== null || graphState.tape !== null) return fn(...args);
     if (sync && latest !== null && isFlat(args, latest) && holds(latest.trace)) return runFlat(latest, args) as R;
     const tensors = leaves(args).filter(isValue).map(nodeOf);
     realizeNow(tensors, sync);

@@ -27,6 +27,8 @@ export const stateOp: OpDef = leaf('state');
 export const fullOp: OpDef = leaf('full');
 /** A float64 scalar read from the host at each run. */
 export const feedOp: OpDef = leaf('feed');
+/** One sample inside `vmap`: has no value of its own. */
+export const sampleOp: OpDef = leaf('sample');
 
 export function dataLeaf(shape: Shape, dtype: DType, storage: Storage): Tensor {
   const node = new Tensor(dataOp, [], {}, { shape, dtype }, null);
@@ -51,4 +53,8 @@ export function fullLeaf(shape: Shape, value: number, dtype: DType): Tensor {
 
 export function feedLeaf(feed: Feed): Tensor {
   return new Tensor(feedOp, [], { feed }, { shape: [], dtype: 'float64' }, null);
+}
+
+export function sampleLeaf(shape: Shape, dtype: DType): Tensor {
+  return new Tensor(sampleOp, [], {}, { shape, dtype }, null);
 }

@@ -59,6 +59,22 @@ export interface Lowering {
  */
 export type OpKind = 'leaf' | 'elementwise' | 'reduce' | 'movement' | 'matmul' | 'coarse' | 'item';
 
+/** What a batching rule gets: one op of a function that `vmap` applies to `size` samples at once. */
+export interface BatchContext {
+  /** The inputs as one sample has them; their shapes count, never their values. */
+  readonly samples: readonly Tensor[];
+  /** The same with samples along a new axis 0 where they differ by sample, else unchanged. */
+  readonly inputs: readonly Tensor[];
+  /** Whether input i differs by sample. */
+  readonly mapped: readonly boolean[];
+  /** Input i with samples along axis 0, repeated when it does not differ. */
+  readonly full: (i: number) => Tensor;
+  readonly size: number;
+  readonly attrs: Attrs;
+  /** 'same' or 'different' random numbers for the samples. */
+  readonly randomness: 'same' | 'different';
+}
+
 /** One record per op: everything every pass needs to know about it. */
 export interface OpDef {
   readonly name: string;
@@ -96,6 +112,15 @@ export interface OpDef {
   /** A GEMM may apply this op to its result (name in opcodes.inc), or multiply by its derivative from (g, y). */
   readonly activation?: string;
   readonly activationGrad?: string;
+  /**
+   * The op for all samples of `vmap` at once, samples along axis 0 of every output. Elementwise ops, reductions and products
+   * need none; without one, `decompose` or a loop over the samples does it.
+   */
+  readonly batch?: (c: BatchContext) => Tensor | readonly Tensor[];
+  /** Output i is input i; further inputs matter to autodiff only. Compiling removes it. */
+  readonly forwards?: boolean;
+  /** Compiling neither removes it nor merges it with an equal node: what follows is computed again. */
+  readonly barrier?: boolean;
   /** The same value from fine ops: oracle, fallback and source of second derivatives. One tensor or one per output. */
   readonly decompose?: (inputs: readonly Tensor[], attrs: Attrs) => Tensor | readonly Tensor[];
 }

@@ -1,8 +1,8 @@
 import type { DType } from '../dtype.js';
-import { DTypeError, ShapeError } from '../errors.js';
+import { DTypeError, GradError, ShapeError } from '../errors.js';
 import { type Shape, sameShape } from '../shape.js';
 import { aliasOp } from './alias.js';
-import { stateLeaf } from './leaves.js';
+import { sampleOp, stateLeaf } from './leaves.js';
 import { build, type Storage, type Tensor } from './tensor.js';
 import { graphState } from './trace.js';
 
@@ -58,7 +58,7 @@ export class State {
 
   /**
    * Records `value` as the next version; runs nothing.
-   * @throws ShapeError, DTypeError when `value` does not fit the cell.
+   * @throws ShapeError, DTypeError when `value` does not fit the cell; GradError inside `vmap` when it differs by sample.
    */
   assign(value: Tensor): void {
     const label = this.name === '' ? 'assign' : `assign to "${this.name}"`;
@@ -66,6 +66,12 @@ export class State {
       throw new ShapeError(`${label}: got [${value.shape}], expected [${this.shape}]`);
     }
     if (value.dtype !== this.dtype) throw new DTypeError(`${label}: got ${value.dtype}, expected ${this.dtype}`);
+    if (graphState.maps > 0 && differsBySample(value)) {
+      throw new GradError(
+        `${label}: the value differs from sample to sample of vmap, and a cell holds one; use eval() for layers with ` +
+          'running statistics, or return the value and assign it outside',
+      );
+    }
     const trace = graphState.trace;
     if (trace !== null) {
       trace.writes.set(this, value);
@@ -105,4 +111,13 @@ export class State {
 /** A trainable state cell. `requiresGrad = false` (see `Module.freeze`) takes it out of differentiation. */
 export class Parameter extends State {
   requiresGrad = true;
+}
+
+function differsBySample(value: Tensor): boolean {
+  const met = new Set([value]);
+  for (const node of met) {
+    if (node.op === sampleOp) return true;
+    for (const x of node.inputs) met.add(x);
+  }
+  return false;
 }

@@ -43,6 +43,8 @@ export const graphState: {
   readonly joinNext: Set<Tensor>;
   /** Where nodes are recorded for differentiation (see autodiff/reverse). */
   tape: Entry[] | null;
+  /** How many `vmap`s are running their functions. */
+  maps: number;
 } = {
   nextId: 1,
   runs: 0,
@@ -51,6 +53,7 @@ export const graphState: {
   pending: new Map(),
   joinNext: new Set(),
   tape: null,
+  maps: 0,
 };
 
 /** An unrealised chain that has lived through this many runs joins the next one, so `total = total.add(loss)` stays short. */

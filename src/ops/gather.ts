@@ -3,8 +3,10 @@ import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.js';
 import { type AlongOptions, scatterAddAlong } from './along.js';
+import { iota } from './create.js';
 import { checkDType, defineOp } from './define.js';
-import { permute } from './movement.js';
+import { add, mul } from './elementwise.js';
+import { permute, reshape } from './movement.js';
 import { cast, type Operand, toTensor } from './operand.js';
 
 /** Words shared by GATHER and SCATTER_ADD: rows of the table, elements of a row, number of indices. */
@@ -19,6 +21,12 @@ export const gatherOps = {
     fallible: true,
     infer: ([table, index]) => ({ shape: [...index.shape, ...table.shape.slice(1)], dtype: table.dtype }),
     vjp: ({ g, inputs: [table, index] }) => [scatterAdd(table.shape[0], index, g), null],
+    batch: ({ inputs: [table, index], mapped, samples: [one, at], size }): Tensor => {
+      if (!mapped[0]) return build(gatherOps.take, [table, index]);
+      if (!mapped[1]) return moveAxis(build(gatherOps.take, [moveAxis(table, 0, 1), index]), at.shape.length, 0);
+      const rows = one.shape[0];
+      return build(gatherOps.take, [reshape(table, [size * rows, ...one.shape.slice(1)]), ownRows(index, rows, size)]);
+    },
     reference: ([table, index], _, [out]) => {
       const row = sizeOf(table.shape.slice(1));
       const data = new Float64Array(sizeOf(out.shape));
@@ -36,6 +44,15 @@ export const gatherOps = {
       dtype: values.dtype,
     }),
     vjp: ({ g, inputs: [, index] }) => [take(g, index), null],
+    batch: ({ inputs: [values, index], mapped, samples: [one, at], full, size, attrs }): Tensor => {
+      const rest = one.shape.slice(at.shape.length);
+      if (!mapped[1]) {
+        return moveAxis(build(gatherOps.scatterAdd, [moveAxis(values, 0, at.shape.length), index], attrs), 1, 0);
+      }
+      const rows = attrs.rows as number;
+      const all = build(gatherOps.scatterAdd, [full(0), ownRows(index, rows, size)], { rows: size * rows });
+      return reshape(all, [size, rows, ...rest]);
+    },
     reference: ([values, index], _, [out]) => {
       const row = sizeOf(out.shape.slice(1));
       const data = new Float64Array(sizeOf(out.shape));
@@ -50,6 +67,23 @@ export const gatherOps = {
     }),
   }),
 };
+
+/** Axis `from` becomes axis `to`, the others stay in order. */
+function moveAxis(x: Tensor, from: number, to: number): Tensor {
+  const axes = x.shape.map((_, a) => a).filter((a) => a !== from);
+  axes.splice(to, 0, from);
+  return permute(x, axes);
+}
+
+/**
+ * Indices of sample s into the part of a table of `size * rows` rows that is its own. Each is looked up in 0 … rows - 1
+ * first, so that one outside its own part stops the run.
+ */
+function ownRows(index: Tensor, rows: number, size: number): Tensor {
+  const checked = build(gatherOps.take, [iota(rows), index]);
+  const offsets = reshape(mul(iota(size), rows), [size, ...index.shape.slice(1).map(() => 1)]);
+  return add(checked, offsets);
+}
 
 /** An index as int32. @throws DTypeError for floats and bool. */
 export function indexOperand(op: string, index: Operand): Tensor {

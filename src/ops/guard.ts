@@ -10,6 +10,7 @@ export const guardOps = {
     fallible: true,
     infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
     vjp: ({ g }) => [g],
+    batch: ({ inputs }): Tensor => build(guardOps.checkFinite, inputs),
     reference: ([x]) => x,
     lower: ({ inputs: [x] }) => ({ opcode: 'CHECK_FINITE', params: [sizeOf(x.shape)] }),
   }),

@@ -1,21 +1,35 @@
 import { promote } from '../dtype.js';
 import { didYouMean, OptionError, ShapeError } from '../errors.js';
 import { aliasOp } from '../graph/alias.js';
-import type { View } from '../graph/op.js';
-import { build, type Tensor } from '../graph/tensor.js';
+import type { OpDef, View } from '../graph/op.js';
+import { type Attrs, build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 import { coordinateReference, defineOp, forEachCoordinate, indexOf, NO_GRADIENT } from './define.js';
 import { cast, type Operand, toTensor } from './operand.js';
 
 /** Records of ops without arithmetic: a strided view of the input, or inputs placed into a larger result. */
 export const movementOps = {
-  alias: aliasOp,
-  stopGradient: { ...aliasOp, name: 'stopGradient', vjp: NO_GRADIENT },
+  alias: { ...aliasOp, batch: ({ inputs }): Tensor => build(movementOps.alias, inputs) },
+  stopGradient: {
+    ...aliasOp,
+    name: 'stopGradient',
+    vjp: NO_GRADIENT,
+    batch: ({ inputs }): Tensor => build(movementOps.stopGradient, inputs),
+  },
+  /** The input, in the eyes of the compiler another value: what is made of it is not merged with what is made of the input. */
+  barrier: {
+    ...aliasOp,
+    name: 'barrier',
+    barrier: true,
+    vjp: ({ g }) => [g],
+    batch: ({ inputs }): Tensor => build(movementOps.barrier, inputs),
+  },
   reshape: defineOp('reshape', {
     kind: 'movement',
     infer: ([x], attrs) => ({ shape: attrs.shape as Shape, dtype: x.dtype }),
     vjp: ({ g, inputs: [x] }) => [reshape(g, x.shape)],
     view: (x, out) => reshapeView(x, out.shape),
+    batch: ({ inputs, size, attrs }): Tensor => build(movementOps.reshape, inputs, sampled(attrs, size)),
     reference: ([x], _, [out]) => ({ data: x.data.slice(), shape: out.shape }),
   }),
   permute: defineOp('permute', {
@@ -23,6 +37,8 @@ export const movementOps = {
     infer: ([x], attrs) => ({ shape: (attrs.axes as number[]).map((a) => x.shape[a]), dtype: x.dtype }),
     vjp: ({ g, attrs }) => [permute(g, inverseOf(attrs.axes as number[]))],
     view: (x, out, attrs) => ({ ...x, shape: out.shape, strides: (attrs.axes as number[]).map((a) => x.strides[a]) }),
+    batch: ({ inputs, attrs }): Tensor =>
+      build(movementOps.permute, inputs, { axes: [0, ...(attrs.axes as number[]).map((a) => a + 1)] }),
     reference: coordinateReference((c, attrs) => {
       const source: number[] = [];
       for (const [i, a] of (attrs.axes as number[]).entries()) source[a] = c[i];
@@ -38,6 +54,11 @@ export const movementOps = {
       const strides = out.shape.map((d, i) => (i < lead || x.shape[i - lead] !== d ? 0 : x.strides[i - lead]));
       return { ...x, shape: out.shape, strides };
     },
+    batch: ({ inputs: [x], samples: [one], size, attrs }): Tensor => {
+      const lead = (attrs.shape as Shape).length - one.shape.length;
+      const lifted = reshape(x, [size, ...new Array<number>(lead).fill(1), ...one.shape]);
+      return build(movementOps.broadcastTo, [lifted], sampled(attrs, size));
+    },
     reference: coordinateReference((c, _, shape) =>
       shape.map((d, i) => (d === 1 ? 0 : c[c.length - shape.length + i])),
     ),
@@ -52,6 +73,7 @@ export const movementOps = {
       offset: sizeOf(out.shape) === 0 ? x.offset : x.offset + indexOf(attrs.start as number[], x.strides),
       strides: x.strides.map((s, a) => s * (attrs.step as number[])[a]),
     }),
+    batch: ({ inputs, size, attrs }): Tensor => build(movementOps.slice, inputs, sampled(attrs, size)),
     reference: coordinateReference((c, attrs) =>
       c.map((at, a) => (attrs.start as number[])[a] + at * (attrs.step as number[])[a]),
     ),
@@ -65,6 +87,7 @@ export const movementOps = {
       fill: attrs.value as number,
       regions: [regionOf(x.shape, out.shape, attrs.start as number[], attrs.step as number[])],
     }),
+    batch: ({ inputs, size, attrs }): Tensor => build(movementOps.pad, inputs, sampled(attrs, size)),
     reference: ([x], attrs, [out]) => {
       const data = new Float64Array(sizeOf(out.shape)).fill(attrs.value as number);
       const strides = stridesOf(out.shape);
@@ -107,6 +130,10 @@ export const movementOps = {
       });
       return { fill: null, regions };
     },
+    batch: ({ inputs, full, attrs }): Tensor => {
+      const list = inputs.map((_, i) => full(i));
+      return build(movementOps.concat, list, { axis: (attrs.axis as number) + 1 });
+    },
     reference: (inputs, attrs, [out]) => {
       const axis = attrs.axis as number;
       const data: number[] = [];
@@ -120,7 +147,14 @@ export const movementOps = {
       return { data: Float64Array.from(data), shape: out.shape };
     },
   }),
-};
+} satisfies Record<string, OpDef>;
+
+/** Attributes of a movement op for `size` samples along a new axis 0. */
+function sampled(attrs: Attrs, size: number): Attrs {
+  const shape = [size, ...(attrs.shape as Shape)];
+  if (attrs.start === undefined) return { ...attrs, shape };
+  return { ...attrs, shape, start: [0, ...(attrs.start as number[])], step: [1, ...(attrs.step as number[])] };
+}
 
 function inverseOf(axes: readonly number[]): number[] {
   const inverse: number[] = [];

@@ -1,11 +1,14 @@
 import type { DType, FloatDType } from '../dtype.js';
 import { DTypeError, OptionError, TraceError } from '../errors.js';
+import { fullLeaf } from '../graph/leaves.js';
 import { f64Words, type Lowering, type OpDef } from '../graph/op.js';
 import { nextOpIndex, opDraw } from '../graph/rng.js';
 import { type Attrs, build, type Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
 import { type Shape, sizeOf } from '../shape.js';
+import { equal, where } from './compare.js';
 import { type ArrayReference, defineOp } from './define.js';
+import { mul } from './elementwise.js';
 import { cast, type Operand, operandOf } from './operand.js';
 import { type Draw, normals, uniforms } from './philox.js';
 
@@ -25,6 +28,8 @@ function defineRandom(name: Distribution, sample: (n: number, at: Draw, a: numbe
     infer: (_, attrs) => ({ shape: attrs.shape as Shape, dtype: attrs.dtype as DType }),
     vjp: null,
     reference,
+    // Reached for 'different' only: the same numbers for all are no op of any sample.
+    batch: ({ size, attrs }) => build(randomOps[name], [], { ...attrs, shape: [size, ...(attrs.shape as Shape)] }),
     lower: ({ outs: [out], attrs }): Lowering => ({
       opcode: 'RANDOM',
       params: [
@@ -55,6 +60,11 @@ export const randomOps = {
     random: true,
     infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
     vjp: ({ g, attrs }) => [sameMask(g, attrs)],
+    batch: ({ inputs: [x], samples: [one], full, attrs, randomness }) => {
+      if (randomness === 'different') return sameMask(full(0), attrs);
+      const mask = sameMask(onesOf(one), attrs);
+      return where(equal(mask, 0), 0, mul(x, mask)); // 0 also where x is not finite
+    },
     reference: ([x], attrs, [out]) => {
       const p = attrs.p as number;
       const u = uniforms(x.data.length, drawOf(attrs, out.dtype));
@@ -67,6 +77,10 @@ export const randomOps = {
     }),
   }),
 };
+
+function onesOf(like: Tensor): Tensor {
+  return fullLeaf(like.shape, 1, like.dtype);
+}
 
 function sameMask(x: Tensor, attrs: Attrs): Tensor {
   return build(randomOps.dropout, [x], attrs);

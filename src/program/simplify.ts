@@ -20,8 +20,12 @@ export function simplify(spec: GraphSpec): Graph {
   };
   spec.nodes.forEach((t, position) => {
     const inputs = t.inputs.map((x) => made.get(x) as Node);
+    if (t.op.kind === 'item' && t.inputs[0].op.forwards === true) {
+      made.set(t, made.get(t.inputs[0].inputs[t.attrs['index'] as number]) as Node);
+      return;
+    }
     // Output 0 of a multi-output node is the node itself.
-    if (t.op.kind === 'item' && t.attrs['index'] === 0) {
+    if (t.op.forwards === true || (t.op.kind === 'item' && t.attrs['index'] === 0)) {
       made.set(t, inputs[0]);
       return;
     }
@@ -39,7 +43,7 @@ export function simplify(spec: GraphSpec): Graph {
       pinned: false,
     };
     const bound = t.op.kind === 'leaf' && t.op !== fullOp;
-    if (!spec.fuse || bound) {
+    if (!spec.fuse || bound || t.op.barrier === true) {
       made.set(t, create(node));
       return;
     }

@@ -79,3 +79,15 @@ export function dtypeIn(input: Input, float: DType): DType {
 export function listOf(result: Tensor | readonly Tensor[]): readonly Tensor[] {
   return Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
 }
+
+/** Small enough for checks that evaluate it many times. */
+export function isSmall(c: OpCase): boolean {
+  return c.inputs.every((x) => sizeOf(x.shape) <= 24);
+}
+
+/** Whether differences check the gradients of a case: its op has any, nothing in it is a kink, and there is something to move. */
+export function isGradChecked(c: OpCase): boolean {
+  if (c.grad === false || !isSmall(c) || !c.inputs.some((x) => isFloat(x.dtype) && sizeOf(x.shape) > 0)) return false;
+  const outputs = listOf(c.run(...c.inputs.map((x) => referenceLeaf(x, dtypeIn(x, 'float64')))));
+  return outputs.some((y) => isFloat(y.dtype));
+}

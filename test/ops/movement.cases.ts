@@ -1,6 +1,6 @@
-import type { Tensor } from '../../src/graph/tensor.js';
+import { build, type Tensor } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
-import type { movementOps } from '../../src/ops/movement.js';
+import { movementOps } from '../../src/ops/movement.js';
 import { float, floats, type Input, ints, type OpCase } from './case.js';
 
 const six = floats([1, 2, 3, 4, 5, 6], [2, 3]);
@@ -17,8 +17,14 @@ function moved(
   return expected === undefined ? base : { ...base, expected };
 }
 
+const barrier = (x: Tensor) => build(movementOps.barrier, [x]);
+
 export const movementCases = {
   alias: [moved('same', six, ops.alias, [1, 2, 3, 4, 5, 6]), moved('empty', empty, ops.alias)],
+  barrier: [
+    moved('same', six, barrier, [1, 2, 3, 4, 5, 6]),
+    moved('between equal values', six, (x) => ops.sub(ops.neg(x), ops.neg(barrier(x))), [0, 0, 0, 0, 0, 0]),
+  ],
   stopGradient: [{ ...moved('same', six, ops.stopGradient, [1, 2, 3, 4, 5, 6]), grad: false }],
   reshape: [
     moved('flat', six, (x) => ops.reshape(x, [6]), [1, 2, 3, 4, 5, 6]),

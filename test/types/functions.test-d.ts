@@ -7,7 +7,10 @@ import {
   type DType,
   type Gradients,
   grad,
+  hessian,
   io,
+  jacobian,
+  jvp,
   mse,
   nn,
   Parameter,
@@ -16,6 +19,7 @@ import {
   tensor,
   valueAndGrad,
   vjp,
+  vmap,
   where,
   zeros,
 } from '../../src/index.js';
@@ -126,10 +130,23 @@ describe('gradients', () => {
   test('vjp keeps value and arguments', () => {
     const [value, pullback] = vjp((a: Tensor, b: Tensor): [Tensor, Tensor] => [a.mul(b), b], x, y);
     expectTypeOf(value).toEqualTypeOf<[Tensor, Tensor]>();
-    expectTypeOf(pullback).parameters.toEqualTypeOf<[[Tensor, Tensor]]>();
+    expectTypeOf(pullback).parameters.toEqualTypeOf<[cotangent: readonly [Tensor, Tensor]]>();
     expectTypeOf(pullback).returns.toEqualTypeOf<readonly [Tensor, Tensor]>();
     // @ts-expect-error the function has two arguments
     vjp((a: Tensor, b: Tensor) => a.mul(b), x);
+  });
+
+  test('jvp, jacobian, hessian and vmap follow the structure', () => {
+    const [value, tangent] = jvp((p: { w: Tensor }) => ({ y: p.w }), [{ w: x }], [{ w: y }]);
+    expectTypeOf(value).toEqualTypeOf<{ y: Tensor }>();
+    expectTypeOf(tangent).toEqualTypeOf<{ readonly y: Tensor }>();
+    expectTypeOf(jacobian((a: Tensor) => a.mul(a))).returns.toEqualTypeOf<Tensor>();
+    expectTypeOf(hessian((p: { w: Tensor }) => p.w.sum())({ w: x }).w.w).toEqualTypeOf<Tensor>();
+    expectTypeOf(vmap((a: Tensor, k: number) => [a.mul(k)])).toEqualTypeOf<(a: Tensor, k: number) => Tensor[]>();
+    // @ts-expect-error the tangent has the structure of the argument
+    jvp((p: { w: Tensor }) => p.w, [{ w: x }], [x]);
+    // @ts-expect-error an axis is a number
+    vmap((a: Tensor) => a, { inAxes: 'rows' });
   });
 });
 
