@@ -9,6 +9,7 @@ export { type Compiled, compile, type ScanInput } from './compile.js';
 export { configure, type DeviceInfo, devices, type Info, info, type MemoryInfo, memory } from './configure.js';
 export { type NestedNumbers, type TensorData, type TensorOptions, tensor } from './create.js';
 export { queued } from './queue.js';
+export { type Unique, unique, uniqueSync } from './unique.js';
 
 /**
  * Computes tensors, all pending writes with them, as one program off this thread.

@@ -38,7 +38,7 @@ function grow(next: Next, pool: readonly Tensor[], float: DType): Tensor | null 
     pool.filter((t) => t.dtype === x.dtype),
   );
   const rank = x.shape.length;
-  switch (Math.floor(next() * 22)) {
+  switch (Math.floor(next() * 23)) {
     case 0:
     case 1:
     case 2:
@@ -98,6 +98,15 @@ function grow(next: Next, pool: readonly Tensor[], float: DType): Tensor | null 
       const sum = bias === undefined || next() < 0.3 ? product : ops.add(product, bias);
       const out = next() < 0.5 ? sum : ops[pick(next, ['relu', 'tanh', 'sigmoid'] as const)](sum);
       return next() < 0.3 ? ops.sum(out, { axis: 0 }) : out;
+    }
+    case 22: {
+      if (rank === 0 || x.dtype === 'bool') return null;
+      const axis = Math.floor(next() * rank);
+      return pick(next, [
+        () => ops.cumsum(x, { axis, reverse: next() < 0.5 }),
+        () => ops.sort(x, { axis, descending: next() < 0.5 }),
+        () => ops.gather(x, ops.argsort(x, { axis }), { axis }),
+      ])();
     }
     default:
       return null;

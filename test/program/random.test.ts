@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { evaluate, runBoth, valuesFor } from './harness.js';
 import { isDefined, randomGraph } from './random-graphs.js';
 
-const STEPS = new Set(['floor', 'cast', 'equal', 'less', 'greaterEqual', 'notEqual', 'sign', 'argmax']);
+const STEPS = new Set(['floor', 'cast', 'equal', 'less', 'greaterEqual', 'notEqual', 'sign', 'argmax', 'sort']);
 
 describe('random graphs', () => {
   for (const float of ['float32', 'float64'] as const) {
@@ -32,6 +32,8 @@ describe('random graphs', () => {
           /; @\d+ = r\d+; [@%]\d+ = /,
           /place/,
           /copy/,
+          /scan/,
+          /sort/,
         ]) {
           expect(what.test(text), String(what)).toBe(true);
         }
