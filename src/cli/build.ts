@@ -2,6 +2,8 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Outcome } from './command.js';
 import { compileAddon, execute, type Toolchain } from './compile.js';
 
 /** Where node_api.h is: shipped with the package, or in node_modules of a checkout, or beside this Node.js. */
@@ -56,4 +58,10 @@ export async function buildAddon(root: string): Promise<string> {
   const { code, output } = await execute([process.execPath, '-e', 'require(process.argv[1])', target]);
   if (code !== 0) throw new Error(`${target} was built but does not load:\n${output}`);
   return target;
+}
+
+/** `neurite build`: compiles the package this file is part of. */
+export async function build(): Promise<Outcome> {
+  const path = await buildAddon(fileURLToPath(new URL('../../', import.meta.url)));
+  return { json: { path }, text: `neurite build: made ${path}` };
 }

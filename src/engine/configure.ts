@@ -1,4 +1,5 @@
 import { DeviceError, OptionError } from '../errors.js';
+import { addonPath } from '../runtime/loader.js';
 import { native } from '../runtime/native.js';
 import { bytesInUse, memoryLimit, setMemoryLimit } from '../runtime/storage.js';
 import { drain } from './queue.js';
@@ -14,6 +15,8 @@ export interface Info {
   readonly cpu: string;
   readonly vendor: string;
   readonly compiler: string;
+  /** File that the native library was loaded from. */
+  readonly path: string;
 }
 
 /**
@@ -21,7 +24,7 @@ export interface Info {
  * @example console.log(info().isa); // 'avx512'
  */
 export function info(): Info {
-  return native.info();
+  return { ...native.info(), path: addonPath() };
 }
 
 export interface ConfigureOptions {

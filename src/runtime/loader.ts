@@ -151,6 +151,14 @@ export function remedies(attempts: readonly Attempt[], host: Host, root: string 
   return hints;
 }
 
+/** Path of the addon that this thread has loaded; '' before. */
+let loadedPath = '';
+
+/** Path of the addon that was loaded. */
+export function addonPath(): string {
+  return loadedPath;
+}
+
 /**
  * Loads the addon: the file NEURITE_BINARY names, else the prebuilt one of this platform, else a local build.
  *
@@ -168,7 +176,9 @@ export function loadAddon(): unknown {
       continue;
     }
     try {
-      return createRequire(path)(path);
+      const addon: unknown = createRequire(path)(path);
+      loadedPath = path;
+      return addon;
     } catch (error) {
       const { code = 'ERR_UNKNOWN', message } = error as NodeJS.ErrnoException;
       // The addon itself refused, for example NEURITE_ISA: another copy would too.
