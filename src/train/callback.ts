@@ -58,6 +58,8 @@ export interface Callback {
   readonly name: string;
   /** With {@link onStep}: called after every so many steps of the run (default 1; Infinity: only when {@link stepWanted}). */
   readonly every?: number;
+  /** Directory of the checkpoints it makes: where `resume: 'auto'` looks. */
+  readonly directory?: string;
   /** Before the first step; after the state of a resumed run was loaded. */
   onStart?(run: TrainContext): Awaitable;
   /** After every {@link every}-th step, with nothing queued behind it: training waits. */
@@ -70,7 +72,7 @@ export interface Callback {
   onEpoch?(event: EpochEvent, run: TrainContext): Awaitable;
   /** When a step's values stopped the run: true ends it with `stopped: 'stopped'`, its message as reason, instead of the error. */
   onFailure?(error: Error, run: TrainContext): boolean | Promise<boolean>;
-  /** At the end of every run that did not fail. */
+  /** At the end of every run that did not fail, in the reverse order. */
   onEnd?(event: EndEvent, run: TrainContext): Awaitable;
   /** However the run ends, last: closes files and the like. */
   close?(): Awaitable;

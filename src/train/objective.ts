@@ -293,19 +293,20 @@ export class Figures {
   private readonly metrics: readonly { readonly figure: string; readonly running: RunningMetric }[];
   private readonly weighted: boolean;
 
-  /** What the metrics that collect values got, to be saved in the middle of an epoch; null when nobody will. */
-  private readonly kept: Kept[] | null;
+  /** What the metrics got. */
+  private readonly kept: Kept[] = [];
+  private readonly collects: boolean;
 
   /**
    * @param weighted whether the steps return the sum of their weights after the loss.
-   * @param keep whether {@link stateDict} will be asked for.
+   * @param collects whether {@link stateDict} may be asked for, which must then hold what the metrics collect.
    */
-  constructor(objective: Objective, weighted: boolean, keep = false) {
+  constructor(objective: Objective, weighted: boolean, collects = false) {
     this.names = ['loss', ...objective.parts];
     this.sums = this.names.map(() => 0);
     this.metrics = objective.metrics.map(({ figure, metric }) => ({ figure, running: new RunningMetric(metric) }));
     this.weighted = weighted;
-    this.kept = keep ? [] : null;
+    this.collects = collects;
   }
 
   /** Results of steps as {@link Objective} orders them. */
@@ -323,17 +324,31 @@ export class Figures {
           const each = all.length / count;
           const own = all.subarray(s * each, (s + 1) * each);
           running.add(own, batch);
-          this.kept?.push({ metric: i, batch, values: Array.from(own) });
+          this.keep(i, own, batch);
         });
       }
       this.samples += count * batch;
     }
   }
 
+  /** What a metric needs to be where it is: of a sum the sum, of others all they got. */
+  private keep(i: number, values: ArrayLike<number>, batch: number): void {
+    const { metric } = this.metrics[i].running;
+    if ('accumulator' in metric) {
+      if (this.collects) this.kept.push({ metric: i, batch, values: Array.from(values) });
+      return;
+    }
+    const before = this.kept.findIndex((k) => k.metric === i);
+    const old = before === -1 ? { batch: 0, values: [metric.init] } : this.kept[before];
+    const next = { metric: i, batch: old.batch + batch, values: [old.values[0] + values[0]] };
+    if (before === -1) this.kept.push(next);
+    else this.kept[before] = next;
+  }
+
   /** Everything added so far. */
   stateDict(): JsonValue {
     const { samples, weight, sums, kept } = this;
-    return { samples, weight, sums: [...sums], kept: [...(kept ?? [])] } as unknown as JsonValue;
+    return { samples, weight, sums: [...sums], kept: [...kept] } as unknown as JsonValue;
   }
 
   loadStateDict(state: JsonValue): void {
@@ -346,8 +361,13 @@ export class Figures {
     this.samples = samples;
     this.weight = weight;
     for (const i of this.sums.keys()) this.sums[i] = sums[i];
-    for (const { metric, batch, values } of kept) this.metrics[metric].running.add(values, batch);
-    this.kept?.push(...kept);
+    for (const { metric, batch, values } of kept) {
+      const { running } = this.metrics[metric];
+      const { metric: kind } = running;
+      // The sum begins with its first value again.
+      running.add('accumulator' in kind || kind.init === 0 ? values : [values[0] - kind.init], batch);
+    }
+    this.kept.push(...kept);
   }
 
   /** @param cheap leaves out figures that take long to compute. */

@@ -5,6 +5,7 @@ import { wholeNumber } from '../options.js';
 import type { Schedule } from '../schedules/index.js';
 import { type DataLike, type Table, tableOf } from './batch.js';
 import type { Callback } from './callback.js';
+import { Checkpoint } from './callbacks/checkpoint.js';
 import type { EpochRecord, ProgressEvent } from './events.js';
 import { OBJECTIVE_OPTIONS, type ObjectiveOptions } from './objective.js';
 import type { ProgressStream } from './progress.js';
@@ -116,7 +117,9 @@ export function resolveCallbacks(given: unknown): Callback[] {
     if (callback.every !== undefined && callback.every !== Infinity)
       wholeNumber(`fit: every of callback "${callback.name}"`, callback.every, 1);
   }
-  return given as Callback[];
+  const list = given as Callback[];
+  const saves = (c: Callback): boolean => c instanceof Checkpoint;
+  return [...list.filter((c) => !saves(c)), ...list.filter(saves)];
 }
 
 /** Checks the `validation` option; a share is cut off later, when the random streams are where they should be. */

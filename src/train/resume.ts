@@ -86,7 +86,7 @@ export async function valuesOf(copies: Promise<ReadonlyMap<string, Tensor>>): Pr
 export async function findCheckpoint(option: string, callbacks: readonly Callback[]): Promise<LoadedCheckpoint | null> {
   let path = option;
   if (option === 'auto') {
-    const own = callbacks.map((c) => ('directory' in c ? c.directory : undefined)).find((d) => typeof d === 'string');
+    const own = callbacks.map((c) => c.directory).find((d) => d !== undefined);
     if (own === undefined) {
       throw new OptionError("fit: resume is 'auto' and there is no callback Checkpoint; add one, or give a path");
     }

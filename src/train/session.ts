@@ -75,6 +75,7 @@ export class Session implements TrainContext {
   /** Of the epoch that a resumed run goes on with. */
   private mid: EpochState | null = null;
   private readonly firstLr: number | null;
+  private readonly saves: boolean;
 
   constructor(plan: Plan, control: RunControl) {
     this.plan = plan;
@@ -88,6 +89,7 @@ export class Session implements TrainContext {
     const { figures } = plan.objective;
     this.figures = plan.evaluation === null ? figures : [...figures, ...figures.map(validationName)];
     this.stepping = plan.callbacks.filter((c) => c.onStep !== undefined);
+    this.saves = plan.callbacks.some((c) => c.directory !== undefined || c.onStep !== undefined);
     this.firstLr = typeof plan.optimizer.lr === 'number' ? plan.optimizer.lr : null;
   }
 
@@ -156,7 +158,8 @@ export class Session implements TrainContext {
       if (!(await this.bears(error))) throw error;
     }
     const end = { type: 'end', history: this.result() } as const;
-    for (const callback of callbacks) await callback.onEnd?.(end, this);
+    // The run is saved before anybody changes the model for the last time.
+    for (const callback of [...callbacks].reverse()) await callback.onEnd?.(end, this);
     this.tell(end);
     return end.history;
   }
@@ -187,10 +190,11 @@ export class Session implements TrainContext {
     const epoch = this.history.length + 1;
     const done = await this.train(epoch);
     if (done === null) return false;
-    this.current = null;
     const { figures, seconds } = done;
     const validated = evaluation !== null && (epoch % validationEvery === 0 || epoch === epochs);
     const validation = validated ? await evaluation.run(() => this.control.signal.aborted) : null;
+    if (validated && validation === null) return false; // a resumed run begins with the validation
+    this.current = null;
     const record: EpochRecord = {
       epoch,
       ...figures.read(),
@@ -208,7 +212,7 @@ export class Session implements TrainContext {
   /** The steps of an epoch; null when the run ended before its last. */
   private async train(epoch: number): Promise<{ figures: Figures; seconds: number } | null> {
     const { model, objective, sampler, weighted, stepsPerEpoch, samplesPerEpoch, epochs } = this.plan;
-    const figures = new Figures(objective, weighted, this.stepping.length > 0);
+    const figures = new Figures(objective, weighted, this.saves);
     const { mid } = this;
     this.mid = null;
     if (mid !== null) figures.loadStateDict(mid.figures);
@@ -244,7 +248,8 @@ export class Session implements TrainContext {
       const lr = this.optimizer.currentLr;
       const event: StepEvent = { type: 'step', epoch, step: totalSteps - start.steps, totalSteps, loss, lr };
       for (const callback of this.stepping) {
-        const asked = callback.stepWanted?.() === true || totalSteps % (callback.every ?? 1) === 0;
+        const due = totalSteps > 0 && totalSteps % (callback.every ?? 1) === 0;
+        const asked = due || callback.stepWanted?.() === true;
         if (asked) await callback.onStep?.(event, this);
       }
     };
