@@ -1,5 +1,9 @@
 export { type BalancedOptions, balancedSample, classWeights, labelsOf, sampleWeights } from './balance.js';
 export { type BatchOptions, type DataInput, type DatasetOptions, type SplitOptions, TensorDataset } from './dataset.js';
+export type { ByteSource } from './files/bytes.js';
+export type { Column, ColumnType, Field } from './files/columns.js';
+export { type CsvOptions, type CsvTable, openCsv, type Row } from './files/csv.js';
+export { type JsonLinesOptions, jsonLines } from './files/jsonl.js';
 export {
   type CrossValidation,
   crossValidate,
