@@ -3,7 +3,7 @@ import { checkDrawable, type PlotOptions } from './check.js';
 import { type ColourMap, colourAt, INK } from './colours.js';
 import { dataUri, encodePng } from './png.js';
 import { escapeXml, fitText, px, text, textWidth } from './text.js';
-import { logTicks, niceTicks, type Ticks, widened } from './ticks.js';
+import { logTicks, niceEvery, niceTicks, type Ticks, widened } from './ticks.js';
 
 const FONT = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, DejaVu Sans, sans-serif"';
 
@@ -82,15 +82,12 @@ export function frame(options: FrameOptions): string {
   for (const axis of [x, y]) if (axis.kind === 'number') checkDrawable(where, axis.span, axis.log ?? false);
   const rows = legendRows(legend, width - 16);
   const top = title === undefined ? 14 : 34;
-  const names = x.kind === 'names' ? nameLabels(x.names, width - 90) : null;
+  // How much the labels take depends on how much room they leave, a little: the first round assumes two lines below.
+  const sides = sidesOf(options, height - top - 50);
+  const names = x.kind === 'names' ? nameLabels(x.names, width - 16 - sides.left - sides.right) : null;
   const below = 6 + (names?.height ?? 14) + (options.xLabel === undefined ? 0 : 18) + rows.length * 18 + 8;
   const bottom = height - below;
-
-  const yTicks = ticksOf(y, bottom - top, 45);
-  const yNames = yTicks.labels.map((label) => fitText(label, width / 3));
-  const left = 14 + (options.yLabel === undefined ? 0 : 20) + Math.max(...yNames.map((label) => textWidth(label)));
-  const barTicks = colourBar && ticksOf(barAxis(colourBar), bottom - top, 45);
-  const barWidth = barTicks === undefined ? 0 : 30 + Math.max(...barTicks.labels.map((label) => textWidth(label)));
+  const { yTicks, yNames, barTicks, left, right: barWidth } = sidesOf(options, bottom - top);
   let right = width - 16 - barWidth;
   let xTicks = ticksOf(x, right - left, 60);
   if (names === null) {
@@ -116,7 +113,7 @@ export function frame(options: FrameOptions): string {
     );
     out.push(text(centre, 20, heading, { size: 14, weight: 600 }));
   }
-  const everyName = y.kind === 'names' ? Math.ceil((15 * y.names.length) / (bottom - top)) : 1;
+  const everyName = y.kind === 'names' ? niceEvery((15 * y.names.length) / (bottom - top)) : 1;
   yTicks.values.forEach((value, i) => {
     if (!yAt.shows(value) || i % everyName !== 0) return;
     const at = yAt.at(value);
@@ -149,6 +146,20 @@ export function frame(options: FrameOptions): string {
   if (colourBar !== undefined && barTicks !== undefined) out.push(drawBar(colourBar, barTicks, area, right + 14));
   out.push(drawLegend(rows, (left + right) / 2, width, height));
   return svgDocument(width, height, title ?? where, out.filter((part) => part !== '').join('\n'));
+}
+
+/** Ticks of the y axis and of the colour bar, and the widths that their labels take. */
+function sidesOf(options: FrameOptions, pixels: number) {
+  const { y, yLabel, width, colourBar } = options;
+  const yTicks = ticksOf(y, pixels, 45);
+  const yNames = yTicks.labels.map((label) => fitText(label, width / 3));
+  const left = 14 + (yLabel === undefined ? 0 : 20) + widest(yNames);
+  const barTicks = colourBar && ticksOf(barAxis(colourBar), pixels, 45);
+  return { yTicks, yNames, barTicks, left, right: barTicks === undefined ? 0 : 30 + widest(barTicks.labels) };
+}
+
+function widest(labels: readonly string[]): number {
+  return labels.reduce((most, label) => Math.max(most, textWidth(label)), 0);
 }
 
 function ticksOf(axis: NumberAxis | NameAxis, pixels: number, spacing: number): Ticks {
@@ -196,13 +207,14 @@ function clamp(centre: number, label: string, size: number): number {
 
 /** Names under the x axis: level where they fit, else slanted. */
 function nameLabels(names: readonly string[], pixels: number) {
-  const widest = Math.max(...names.map((name) => textWidth(name)));
-  const slanted = widest + 8 > pixels / names.length;
+  const needed = widest(names) + 8;
+  // Short names, such as numbers, are rather left out than slanted.
+  const slanted = needed > pixels / names.length && needed > 40;
   const shown = names.map((name) => fitText(name, slanted ? 96 : 1e9));
-  const height = slanted ? 14 + Math.max(...shown.map((name) => textWidth(name))) * 0.71 : 14;
+  const height = slanted ? 14 + widest(shown) * 0.71 : 14;
   const draw = (at: (i: number) => number, bottom: number, width: number): string => {
     // As many as do not touch.
-    const every = Math.ceil((slanted ? 16 : widest + 8) / (width / names.length));
+    const every = niceEvery((slanted ? 16 : needed) / (width / names.length));
     return shown
       .map((name, i) => {
         if (i % every !== 0) return '';

@@ -22,7 +22,7 @@ export interface Series {
 export type SeriesLike = readonly Series[] | Readonly<Record<string, ArrayLike<number>>>;
 
 export interface LinesOptions extends AxesOptions {
-  /** Ticks of the x axis are whole numbers: epochs, steps. */
+  /** Ticks of the x axis are whole numbers: epochs, steps. Default when no series has x values. */
   readonly wholeX?: boolean;
   /** Marks on the points; default on lines of at most 40. */
   readonly markers?: boolean;
@@ -55,7 +55,7 @@ export function drawLines(where: string, given: SeriesLike, options: LinesOption
   checkOptions(where, options, LINES_OPTIONS);
   const series = seriesOf(where, given);
   const { width, height } = sizeOf(where, options);
-  const [x, y] = numberAxes(where, series, options, options.wholeX);
+  const [x, y] = numberAxes(where, series, options, options.wholeX ?? series.every((one) => one.counted));
   const drawn = series.map((one, i) => ({ ...one, colour: one.colour ?? i }));
   return frame({
     ...options,
@@ -75,7 +75,7 @@ export function drawLines(where: string, given: SeriesLike, options: LinesOption
 }
 
 /** The series with their x values. @throws OptionError for lengths that differ. */
-export function seriesOf(where: string, given: SeriesLike): (Series & { x: ArrayLike<number> })[] {
+export function seriesOf(where: string, given: SeriesLike): (Series & { x: ArrayLike<number>; counted: boolean })[] {
   const list = Array.isArray(given)
     ? (given as readonly Series[])
     : Object.entries(given).map(([name, y]): Series => ({ name, y: y as ArrayLike<number> }));
@@ -89,7 +89,7 @@ export function seriesOf(where: string, given: SeriesLike): (Series & { x: Array
     if (x.length !== one.y.length) {
       throw new OptionError(`${label} has ${x.length} x and ${one.y.length} y values, expected as many`);
     }
-    return { ...one, x };
+    return { ...one, x, counted: one.x === undefined };
   });
 }
 

@@ -72,6 +72,11 @@ export function shortNumber(v: number, digits = 3): string {
   return size >= 10 ** digits ? String(Math.round(v)) : String(Number(v.toPrecision(digits)));
 }
 
+/** The smallest of 1, 2, 5, 10, 20, … that is not below x: every how manieth label is shown. */
+export function niceEvery(x: number): number {
+  return niceNumber(Math.max(1, Math.ceil(x)));
+}
+
 /** The smallest of 1, 2, 5 times a power of ten that is not below x. */
 function niceNumber(x: number): number {
   const power = 10 ** Math.floor(Math.log10(x));
