@@ -44,6 +44,16 @@ constant('Opcode', opcodes, 'Code of each instruction.');
 nameType('OpcodeName', 'Opcode');
 lines.push('', '/** Opcodes of the instructions that check user data and can stop a run. */');
 lines.push(`export const FALLIBLE: ReadonlySet<number> = new Set([${fallible.join(', ')}]);`);
+constant(
+  'Rule',
+  entries('RULE').map(([name, code]) => [name, code]),
+  'Code of each rule of OPTIM.',
+);
+lines.push(
+  '',
+  '/** Number of float64 options of each rule, by code. */',
+  `export const RULE_OPTIONS: readonly number[] = [${entries('RULE').map((r) => r[4])}];`,
+);
 constant('Micro', micros, 'Code of each micro-operation of FUSED.');
 nameType('MicroName', 'Micro');
 constant(

@@ -1,172 +1,216 @@
-// SGD, Adam, RMSprop and Adagrad as in PyTorch 2.13, with what may happen to the gradient before. Scalars are computed
-// in double and rounded to T once; every elementwise operation below rounds, in the order written. g is not changed.
-//   first: g = gradient.scale * g when the scale is not 1, g = min(max(g, -clip_value), clip_value) when that is
-//   finite,
-//         and after the sign of maximize g' = g' + l1 * sign(w) when l1 is not 0
-//   SGD:  g' = maximize ? -g : g
-//         if weight_decay != 0: g' = g' + weight_decay * w
-//         v = first_step ? g' : momentum * v + (1 - dampening) * g'
-//         d = nesterov ? g' + momentum * v : v, without v: d = g'
-//         w = w - lr * d
-//   Adam: g' = maximize ? -g : g
-//         if weight_decay != 0: w = w * (1 - lr * weight_decay) when decoupled, else g' = g' + weight_decay * w
-//         m = m + (1 - beta1) * (g' - m)
-//         v = beta2 * v + ((1 - beta2) * g') * g'
-//         w = w - (lr / bias_correction1 * m) / (sqrt(v) * (1 / sqrt(bias_correction2)) + eps)
-//   RMSprop: g' as in SGD; v = alpha * v + ((1 - alpha) * g') * g'
-//         centered: avg = avg + (1 - alpha) * (g' - avg), d = sqrt(v - avg * avg) + eps, else d = sqrt(v) + eps
-//         with momentum: buf = momentum * buf + g' / d, w = w - lr * buf, else w = w - lr * (g' / d)
-//   Adagrad: g' as in SGD; v = v + g' * g'; w = w - lr * (g' / (sqrt(v) + eps))
-// Sources: Sutskever et al. 2013; Kingma and Ba 2015; Loshchilov and Hutter 2019; Hinton 2012; Duchi et al. 2011.
+// The rules of OPTIM as in PyTorch 2.13 where it has them; opcodes.inc has the formulas. Scalars are rounded from
+// double to T once; every elementwise operation below rounds, in the order written. g is not changed. For every rule
+// first:
+//   g = scale * g when the scale is not 1; g = min(max(g, -clip_value), clip_value) when that is finite; maximize: g =
+//   -g; g = g + l1 * sign(w) when l1 is not 0; with weight decay w = w * (1 - lr * decay) when decoupled, else g = g +
+//   decay * w
+// Sources: Sutskever et al. 2013; Kingma and Ba 2015; Loshchilov and Hutter 2019; Reddi et al. 2018; Hinton 2012; Duchi
+// et al. 2011; Zeiler 2012; Dozat 2016; Liu et al. 2020; Chen et al. 2023; Riedmiller and Braun 1993; Jacobs 1988.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
 
-// body(i, read, write): read(p) and write(p, v) touch element i of p onwards, whole vectors or the last part of one.
-template <class T, class F>
-NEURITE_INLINE void update(int64_t n, F body) {
-  using V = Vec<T>;
-  int64_t i = 0;
-  for (; i + V::lanes <= n; i += V::lanes) {
-    body([i](const T* p) { return V::load(p + i); }, [i](T* p, V v) { v.store(p + i); });
-  }
-  if (i < n) {
-    body([i, n](const T* p) { return V::load_n(p + i, n - i); }, [i, n](T* p, V v) { v.store_n(p + i, n - i); });
-  }
-}
-
-// The gradient as the rule sees it. `shaped` is false when there is nothing to do but the sign.
+// The gradient and weight as the rule sees them. `shaped` is false when there is nothing to do but the sign and the
+// decay.
 template <class T, bool shaped>
 struct Gradient {
   using V = Vec<T>;
-  V scale, limit, l1;
-  bool scales, clips, penalizes, maximize;
+  V scale, limit, l1, decay, shrink;
+  bool scales, clips, penalizes, maximize, decays, shrinks;
 
-  NEURITE_INLINE Gradient(const GradientArgs& args, bool up)
+  NEURITE_INLINE explicit Gradient(const OptimArgs& args)
       : scale(V::set(static_cast<T>(args.scale))),
         limit(V::set(static_cast<T>(args.clip_value))),
         l1(V::set(static_cast<T>(args.l1))),
+        decay(V::set(static_cast<T>(args.weight_decay))),
+        shrink(V::set(static_cast<T>(1 - args.lr * args.weight_decay))),
         scales(args.scale != 1),
         clips(args.clip_value < __builtin_inf()),
         penalizes(args.l1 != 0),
-        maximize(up) {}
+        maximize(args.maximize),
+        decays(args.weight_decay != 0 && !args.decoupled),
+        shrinks(args.weight_decay != 0 && args.decoupled) {}
 
-  NEURITE_INLINE V of(V g, V weight) const {
+  NEURITE_INLINE V of(V g, V& weight) const {
     if constexpr (shaped) {
       if (scales) g = g * scale;
       if (clips) g = minimum(maximum(g, neg(limit)), limit);
     }
     if (maximize) g = neg(g);
     if constexpr (shaped) {
-      const V zero = V::set(0);
-      if (penalizes) g = g + l1 * select(lt(zero, weight), V::set(1), select(lt(weight, zero), V::set(-1), weight));
+      if (penalizes) g = g + l1 * sign(weight);
     }
+    if (shrinks) weight = weight * shrink;
+    if (decays) g = g + decay * weight;
     return g;
+  }
+
+  static NEURITE_INLINE V sign(V x) {
+    const V zero = V::set(0);
+    return select(lt(zero, x), V::set(1), select(lt(x, zero), V::set(-1), x));
   }
 };
 
-// rule(gradient) with the type of gradient the arguments need.
-template <class T, class F>
-NEURITE_INLINE void with_gradient(const GradientArgs& args, bool maximize, F rule) {
-  if (args.scale == 1 && args.l1 == 0 && !(args.clip_value < __builtin_inf())) {
-    rule(Gradient<T, false>(args, maximize));
-  } else {
-    rule(Gradient<T, true>(args, maximize));
+// w = rule(w, gradient, x), x the values of the slots in `present`, which the rule replaces.
+template <class T, int present, bool shaped, class F>
+NEURITE_INLINE void update(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots, F rule) {
+  using V = Vec<T>;
+  const Gradient<T, shaped> gradient(args);
+  const auto step = [=](auto read, auto write) {
+    V weight = read(w), d = gradient.of(read(g), weight), x[kRuleSlots] = {};
+    NEURITE_UNROLL
+    for (int s = 0; s < kRuleSlots; ++s) {
+      if ((present >> s & 1) != 0) x[s] = read(slots[s]);
+    }
+    weight = rule.template operator()<present>(weight, d, x);
+    NEURITE_UNROLL
+    for (int s = 0; s < kRuleSlots; ++s) {
+      if ((present >> s & 1) != 0) write(slots[s], x[s]);
+    }
+    write(w, weight);
+  };
+  int64_t i = 0;
+  for (; i + V::lanes <= n; i += V::lanes) {
+    step([i](const T* p) { return V::load(p + i); }, [i](T* p, V v) { v.store(p + i); });
+  }
+  if (i < n) {
+    step([i, n](const T* p) { return V::load_n(p + i, n - i); }, [i, n](T* p, V v) { v.store_n(p + i, n - i); });
   }
 }
 
-template <class T>
-void sgd(const SgdArgs& args, int64_t n, T* w, const T* g, T* v) noexcept {
-  using V = Vec<T>;
-  const V lr = V::set(static_cast<T>(args.lr)), momentum = V::set(static_cast<T>(args.momentum));
-  const V damped = V::set(static_cast<T>(1 - args.dampening)), decay = V::set(static_cast<T>(args.weight_decay));
-  const bool first = args.first_step, nesterov = args.nesterov, decays = args.weight_decay != 0;
-  with_gradient<T>(args.gradient, args.maximize, [=](auto gradient) {
-    update<T>(n, [=](auto read, auto write) {
-      const V weight = read(w);
-      V d = gradient.of(read(g), weight);
-      if (decays) d = d + decay * weight;
-      if (v != nullptr) {
-        const V velocity = first ? d : momentum * read(v) + damped * d;
-        write(v, velocity);
-        d = nesterov ? d + momentum * velocity : velocity;
-      }
-      write(w, weight - lr * d);
-    });
-  });
+// The loop for the slots that are there, one of `masks`, and for what the options do to the gradient.
+template <class T, int... masks, class F>
+NEURITE_INLINE void with_slots(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots, F rule) {
+  const bool shaped = args.scale != 1 || args.l1 != 0 || args.clip_value < __builtin_inf();
+  const auto run = [&]<int present>() {
+    if (args.present != present) return false;
+    if (shaped) {
+      update<T, present, true>(args, n, w, g, slots, rule);
+    } else {
+      update<T, present, false>(args, n, w, g, slots, rule);
+    }
+    return true;
+  };
+  (void)(run.template operator()<masks>() || ...);
 }
 
 template <class T>
-void adam(const AdamArgs& args, int64_t n, T* w, const T* g, T* m, T* v) noexcept {
+void optim(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots) noexcept {
   using V = Vec<T>;
-  const V new1 = V::set(static_cast<T>(1 - args.beta1)), beta2 = V::set(static_cast<T>(args.beta2));
-  const V new2 = V::set(static_cast<T>(1 - args.beta2)), eps = V::set(static_cast<T>(args.eps));
-  const V step = V::set(static_cast<T>(args.lr / args.bias_correction1));
-  const V unbias = V::set(static_cast<T>(1 / __builtin_sqrt(args.bias_correction2)));
-  const V decay = V::set(static_cast<T>(args.weight_decay)),
-          shrink = V::set(static_cast<T>(1 - args.lr * args.weight_decay));
-  const bool decays = args.weight_decay != 0, decoupled = args.decoupled;
-  with_gradient<T>(args.gradient, args.maximize, [=](auto gradient) {
-    update<T>(n, [=](auto read, auto write) {
-      V weight = read(w), grad = gradient.of(read(g), weight);
-      if (decays && decoupled) weight = weight * shrink;
-      if (decays && !decoupled) grad = grad + decay * weight;
-      const V mean = read(m);
-      const V m1 = mean + new1 * (grad - mean);
-      const V v1 = beta2 * read(v) + (new2 * grad) * grad;
-      write(m, m1);
-      write(v, v1);
-      write(w, weight - (step * m1) / (sqrt(v1) * unbias + eps));
-    });
-  });
-}
-
-template <class T>
-void rmsprop(const RmspropArgs& args, int64_t n, T* w, const T* g, T* v, T* avg, T* buf) noexcept {
-  using V = Vec<T>;
-  const V lr = V::set(static_cast<T>(args.lr)), momentum = V::set(static_cast<T>(args.momentum));
-  const V alpha = V::set(static_cast<T>(args.alpha)), fresh = V::set(static_cast<T>(1 - args.alpha));
-  const V eps = V::set(static_cast<T>(args.eps)), decay = V::set(static_cast<T>(args.weight_decay));
-  const bool decays = args.weight_decay != 0;
-  with_gradient<T>(args.gradient, args.maximize, [=](auto gradient) {
-    update<T>(n, [=](auto read, auto write) {
-      const V weight = read(w);
-      V d = gradient.of(read(g), weight);
-      if (decays) d = d + decay * weight;
-      const V square = alpha * read(v) + (fresh * d) * d;
-      write(v, square);
-      V spread = square;
-      if (avg != nullptr) {
-        const V mean = read(avg), next = mean + fresh * (d - mean);
-        write(avg, next);
-        spread = square - next * next;
-      }
-      d = d / (sqrt(spread) + eps);
-      if (buf != nullptr) {
-        d = momentum * read(buf) + d;
-        write(buf, d);
-      }
-      write(w, weight - lr * d);
-    });
-  });
-}
-
-template <class T>
-void adagrad(const AdagradArgs& args, int64_t n, T* w, const T* g, T* v) noexcept {
-  using V = Vec<T>;
-  const V lr = V::set(static_cast<T>(args.lr)), eps = V::set(static_cast<T>(args.eps));
-  const V decay = V::set(static_cast<T>(args.weight_decay));
-  const bool decays = args.weight_decay != 0;
-  with_gradient<T>(args.gradient, args.maximize, [=](auto gradient) {
-    update<T>(n, [=](auto read, auto write) {
-      const V weight = read(w);
-      V d = gradient.of(read(g), weight);
-      if (decays) d = d + decay * weight;
-      const V total = read(v) + d * d;
-      write(v, total);
-      write(w, weight - lr * (d / (sqrt(total) + eps)));
-    });
-  });
+  using Plain = Gradient<T, false>;
+  V c[kRuleScalars];
+  for (int i = 0; i < kRuleScalars; ++i) c[i] = V::set(static_cast<T>(args.s[i]));
+  const bool variant = args.variant;
+  const auto root = [variant](V v, V eps) { return variant ? sqrt(v + eps) : sqrt(v) + eps; };
+  switch (args.rule) {
+    case Rule::SGD: {
+      const V rate = c[0], keep = c[1], fresh = c[2], momentum = c[3];
+      return with_slots<T, 0, 1>(args, n, w, g, slots, [=]<int present>(V weight, V d, V* x) {
+        if constexpr (present == 0) return weight - rate * d;
+        d = fresh * d;
+        x[0] = keep * x[0] + d;
+        return weight - rate * (variant ? d + momentum * x[0] : x[0]);
+      });
+    }
+    case Rule::ADAM: {
+      const V new1 = c[0], beta2 = c[1], new2 = c[2], eps = c[3], rate = c[4], unbias = c[5];
+      return with_slots<T, 3, 7>(args, n, w, g, slots, [=]<int present>(V weight, V d, V* x) {
+        x[0] = x[0] + new1 * (d - x[0]);
+        x[1] = beta2 * x[1] + (new2 * d) * d;
+        if constexpr (present == 7) x[2] = maximum(x[2], x[1]);
+        const V second = x[present == 7 ? 2 : 1];
+        return weight - (rate * x[0]) / (variant ? sqrt(second * unbias + eps) : sqrt(second) * unbias + eps);
+      });
+    }
+    case Rule::RMSPROP: {
+      const V rate = c[0], alpha = c[1], fresh = c[2], eps = c[3], momentum = c[4];
+      return with_slots<T, 1, 3, 5, 7>(args, n, w, g, slots, [=]<int present>(V weight, V d, V* x) {
+        x[0] = alpha * x[0] + (fresh * d) * d;
+        V spread = x[0];
+        if constexpr ((present & 2) != 0) {
+          x[1] = x[1] + fresh * (d - x[1]);
+          spread = spread - x[1] * x[1];
+        }
+        d = d / root(spread, eps);
+        if constexpr ((present & 4) != 0) d = x[2] = momentum * x[2] + d;
+        return weight - rate * d;
+      });
+    }
+    case Rule::ADAGRAD: {
+      const V rate = c[0], eps = c[1];
+      return with_slots<T, 1>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        x[0] = x[0] + d * d;
+        return weight - rate * (d / root(x[0], eps));
+      });
+    }
+    case Rule::ADADELTA: {
+      const V rate = c[0], rho = c[1], fresh = c[2], eps = c[3];
+      return with_slots<T, 3>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        x[0] = rho * x[0] + (fresh * d) * d;
+        d = sqrt(x[1] + eps) / sqrt(x[0] + eps) * d;
+        x[1] = rho * x[1] + (fresh * d) * d;
+        return weight - rate * d;
+      });
+    }
+    case Rule::ADAMAX: {
+      const V new1 = c[0], beta2 = c[1], eps = c[2], rate = c[3];
+      return with_slots<T, 3>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        x[0] = x[0] + new1 * (d - x[0]);
+        x[1] = maximum(beta2 * x[1], abs(d) + eps);
+        return weight - (rate * x[0]) / x[1];
+      });
+    }
+    case Rule::NADAM: {
+      const V new1 = c[0], beta2 = c[1], new2 = c[2], eps = c[3], unbias = c[4], of_g = c[5], of_m = c[6];
+      return with_slots<T, 3>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        x[0] = x[0] + new1 * (d - x[0]);
+        x[1] = beta2 * x[1] + (new2 * d) * d;
+        return weight - (of_g * d + of_m * x[0]) / (sqrt(x[1]) * unbias + eps);
+      });
+    }
+    case Rule::RADAM: {
+      const V new1 = c[0], beta2 = c[1], new2 = c[2], of_root = c[3], base = c[4], rate = c[5];
+      return with_slots<T, 3>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        x[0] = x[0] + new1 * (d - x[0]);
+        x[1] = beta2 * x[1] + (new2 * d) * d;
+        return weight - (rate * x[0]) / (of_root * sqrt(x[1]) + base);
+      });
+    }
+    case Rule::LION: {
+      const V rate = c[0], new1 = c[1], new2 = c[2];
+      return with_slots<T, 1>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        const V change = d - x[0], direction = x[0] + new1 * change;
+        x[0] = x[0] + new2 * change;
+        return weight - rate * Plain::sign(direction);
+      });
+    }
+    case Rule::RPROP: {
+      const V shorter = c[0], longer = c[1], least = c[2], greatest = c[3];
+      return with_slots<T, 3>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        const V zero = V::set(0), agreement = d * x[0];
+        const V factor = select(lt(zero, agreement), longer, select(lt(agreement, zero), shorter, V::set(1)));
+        x[1] = minimum(maximum(x[1] * factor, least), greatest);
+        x[0] = select(lt(agreement, zero), zero, d);
+        return weight - x[1] * Plain::sign(x[0]);
+      });
+    }
+    case Rule::DELTA_BAR_DELTA: {
+      const V fresh = c[0], more = c[1], keep = c[2];
+      return with_slots<T, 3>(args, n, w, g, slots, [=]<int>(V weight, V d, V* x) {
+        const V zero = V::set(0), agreement = d * x[0];
+        x[1] = select(lt(zero, agreement), x[1] + more, select(lt(agreement, zero), x[1] * keep, x[1]));
+        x[0] = x[0] + fresh * (d - x[0]);
+        return weight - x[1] * d;
+      });
+    }
+    case Rule::EMA: {
+      const V to_new = c[0], to_old = c[1];  // r and 1 - r: from the nearer end, so that r = 1 copies
+      const bool near_new = args.s[0] >= 0.5;
+      return with_slots<T, 0>(args, n, w, g, slots, [=]<int>(V weight, V d, V*) {
+        return near_new ? d - to_old * (d - weight) : weight + to_new * (d - weight);
+      });
+    }
+  }
 }
 
 // Four vectors of partial sums, one order for each instruction set.

@@ -75,30 +75,21 @@ struct RandomArgs {
   uint64_t index;
 };
 
-// What happens to a gradient before the rule sees it: times scale, clamped to +-clip_value, l1 sign(w) added.
-struct GradientArgs {
-  double scale = 1, clip_value = __builtin_inf(), l1 = 0;
+// One step of an optimizer's rule on part of a parameter; see optim.inl.h. `s` are the scalars of this step that the
+// handler works out in double from the options, the learning rate and the step count.
+enum class Rule : int32_t {
+#define NEURITE_RULE(name, code, required, optional, options) name = code,
+#include "../program/opcodes.inc"
 };
-struct SgdArgs {
-  double lr, momentum, dampening, weight_decay;
-  bool nesterov, maximize, first_step;
-  GradientArgs gradient{};
-};
-struct AdamArgs {
-  double lr, beta1, beta2, eps, weight_decay;
-  bool decoupled, maximize;
-  double bias_correction1, bias_correction2;  // 1 - beta1^t, 1 - beta2^t
-  GradientArgs gradient{};
-};
-struct RmspropArgs {
-  double lr, alpha, eps, momentum, weight_decay;
-  bool maximize;
-  GradientArgs gradient{};
-};
-struct AdagradArgs {
-  double lr, eps, weight_decay;  // lr is already divided by 1 + step * lrDecay
-  bool maximize;
-  GradientArgs gradient{};
+inline constexpr int kRuleSlots = 3;
+inline constexpr int kRuleScalars = 8;
+struct OptimArgs {
+  Rule rule;
+  int32_t present;  // bit i: slots[i] is not null
+  bool maximize, decoupled;
+  bool variant;  // SGD: nesterov; ADAM, RMSPROP, ADAGRAD: eps inside the root
+  double s[kRuleScalars];
+  double lr, weight_decay = 0, scale = 1, clip_value = __builtin_inf(), l1 = 0;
 };
 
 // Normalisation of dense rows of `cols` elements; weight, bias, mean, rstd and the d* outputs may be null where the

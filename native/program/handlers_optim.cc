@@ -1,7 +1,8 @@
-// SGD, ADAM, RMSPROP and ADAGRAD over all parameters in one instruction, in place; SUM_SQUARES over all gradients.
+// OPTIM: one rule over all parameters in one instruction, in place; SUM_SQUARES over all gradients.
 #include <algorithm>
-#include <initializer_list>
+#include <cmath>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "../base/checked.h"
@@ -12,79 +13,152 @@ namespace {
 
 constexpr int64_t kChunk = 16 << 10;           // elements of one task of a large parameter
 constexpr int64_t kSerialElements = 32 << 10;  // in all, below which one thread does everything
+constexpr int kOptions = 4;                    // the most a rule has
 
-struct Parameter {
-  int64_t n;
-  Operand w, g, slots[3];  // SGD: v; Adam: m, v; RMSprop: v, avg, buf; Adagrad: v
+struct RuleInfo {
+  int32_t required, optional;  // slots, as bits
+  int options;
 };
 
-/** The parameters cut into tasks, and the host scalars both optimizers share. */
-class OptimizerBase : public Instruction {
- protected:
-  struct Slot {
-    const char* name;
-    bool optional;
-  };
+constexpr RuleInfo kRules[] = {
+#define NEURITE_RULE(name, code, required, optional, options) {required, optional, options},
+#include "opcodes.inc"
+};
 
-  /** Reads lr, step, the parameters and what may follow them. */
-  void read_operands(InstructionReader& reader, std::initializer_list<Slot> slots) {
+/** base^exponent by squaring: the same bits on every platform, unlike libm's pow. */
+double power(double base, uint32_t exponent) {
+  double result = 1;
+  for (; exponent != 0; exponent >>= 1, base *= base) {
+    if ((exponent & 1) != 0) result *= base;
+  }
+  return result;
+}
+
+/** NAdam's momentum at step t. */
+double nadam_momentum(double beta, double shrink, uint32_t t) { return beta * (1 - 0.5 * power(shrink, t)); }
+
+/** The product of NAdam's momenta up to step t; it falls at least as fast as beta^t and is soon nothing beside 1. */
+double nadam_product(double beta, double shrink, uint32_t t) {
+  double product = 1, fading = 1;
+  for (uint32_t i = 1; i <= t && product > 0x1p-60; ++i) {
+    fading *= shrink;
+    product *= beta * (1 - 0.5 * fading);
+  }
+  return product;
+}
+
+/** What the kernel needs at this step (see optim.inl.h), from the options o, the learning rate and t = step + 1. */
+void prepare(OptimArgs& args, int32_t flags, const double* o, double lr, uint32_t t) {
+  const auto set = [&](std::initializer_list<double> values) { std::copy(values.begin(), values.end(), args.s); };
+  const bool first_bit = (flags & 4) != 0, second_bit = (flags & 8) != 0;
+  args.lr = lr;
+  args.variant = first_bit;
+  switch (args.rule) {
+    case Rule::SGD: {
+      const double momentum = o[0], fresh = t == 1 ? 1 : 1 - o[1];
+      switch (flags >> 3) {
+        case 0: return set({lr, t == 1 ? 0 : momentum, fresh, momentum});
+        case 1: return set({args.present == 0 ? lr : 1, momentum, lr, momentum});
+        case 2: return set({args.present == 0 ? lr : -1, momentum, -lr, momentum});
+        default: return set({lr, momentum, 1 - momentum, momentum});
+      }
+    }
+    case Rule::ADAM: {
+      const double bc1 = second_bit ? 1 : 1 - power(o[0], t), bc2 = second_bit ? 1 : 1 - power(o[1], t);
+      return set({1 - o[0], o[1], 1 - o[1], o[2], lr / bc1, first_bit ? 1 / bc2 : 1 / std::sqrt(bc2)});
+    }
+    case Rule::RMSPROP: return set({lr, o[0], 1 - o[0], o[1], o[2]});
+    case Rule::ADAGRAD: return set({lr / (1 + static_cast<double>(t - 1) * o[0]), o[1]});
+    case Rule::ADADELTA: return set({lr, o[0], 1 - o[0], o[1]});
+    case Rule::ADAMAX: return set({1 - o[0], o[1], o[2], lr / (1 - power(o[0], t))});
+    case Rule::NADAM: {
+      const double mu = nadam_momentum(o[0], o[3], t), next = nadam_momentum(o[0], o[3], t + 1);
+      const double product = nadam_product(o[0], o[3], t);
+      return set({1 - o[0], o[1], 1 - o[1], o[2], 1 / std::sqrt(1 - power(o[1], t)), lr * (1 - mu) / (1 - product),
+                  lr * next / (1 - product * next)});
+    }
+    case Rule::RADAM: {
+      const double bc1 = 1 - power(o[0], t), kept = power(o[1], t), bc2 = 1 - kept;
+      const double most = 2 / (1 - o[1]) - 1, r = most - 2 * static_cast<double>(t) * kept / bc2;
+      if (!(r > 5)) return set({1 - o[0], o[1], 1 - o[1], 0, 1, lr / bc1});
+      const double rectified = std::sqrt((r - 4) * (r - 2) * most / ((most - 4) * (most - 2) * r));
+      return set({1 - o[0], o[1], 1 - o[1], 1, o[2], lr / bc1 * rectified * std::sqrt(bc2)});
+    }
+    case Rule::LION: return set({lr, 1 - o[0], 1 - o[1]});
+    case Rule::RPROP: return set({o[0], o[1], o[2], o[3]});
+    case Rule::DELTA_BAR_DELTA: return set({1 - o[0], o[1], 1 - o[2]});
+    case Rule::EMA: {
+      const double rate = first_bit ? (1 - o[0]) / (1 - power(o[0], t)) : t == 1 ? 1 : 1 - o[0];
+      return set({rate, 1 - rate});
+    }
+  }
+}
+
+template <class T>
+class Optim final : public Instruction {
+ public:
+  explicit Optim(InstructionReader& reader) {
+    const int32_t code = reader.choice("rule", 0, static_cast<int32_t>(std::size(kRules)) - 1);
+    const RuleInfo& info = kRules[code];
+    args_.rule = static_cast<Rule>(code);
+    flags_ = reader.choice("flags", 0, 31);
+    args_.maximize = (flags_ & 1) != 0;
+    args_.decoupled = (flags_ & 2) != 0;
+    args_.present = reader.choice("slots", 0, (1 << kRuleSlots) - 1);
+    if ((args_.present & info.required) != info.required || (args_.present & ~(info.required | info.optional)) != 0) {
+      reader.fail("slots " + std::to_string(args_.present) + " are not those of rule " + std::to_string(code));
+    }
+    for (int i = 0; i < info.options; ++i) options_[i] = reader.f64("option");
+    args_.weight_decay = reader.f64("weightDecay");
+    args_.clip_value = reader.f64("clipValue");
+    args_.l1 = reader.f64("l1");
+    if (!(args_.clip_value >= 0)) {
+      reader.fail("clipValue is " + std::to_string(args_.clip_value) + ", expected 0 or more");
+    }
     lr_ = reader.input("lr", DType::FLOAT64, 1);
     step_ = reader.input("step", DType::INT32, 1, Access::UPDATE);
+    scale_ = reader.optional("scale", DType::FLOAT64, 1, Access::READ);
+    gate_ = reader.optional("gate", DType::FLOAT64, 1, Access::READ);
     const int64_t count = reader.size("count");
-    const DType dtype = reader.dtype();
     for (int64_t i = 0; i < count; ++i) {
       Parameter p{};
       p.n = reader.size("n");
-      p.w = reader.input("w", dtype, p.n, Access::UPDATE);
-      p.g = reader.input("g", dtype, p.n);
-      Operand* next = p.slots;
-      for (const auto& [name, optional] : slots) {
-        *next++ = optional ? reader.optional(name, dtype, p.n, Access::UPDATE)
-                           : reader.input(name, dtype, p.n, Access::UPDATE);
+      p.w = reader.input("w", reader.dtype(), p.n, Access::UPDATE);
+      p.g = reader.input("g", reader.dtype(), p.n);
+      for (int s = 0; s < kRuleSlots; ++s) {
+        if ((args_.present >> s & 1) != 0) p.slots[s] = reader.input("slot", reader.dtype(), p.n, Access::UPDATE);
       }
       parameters_.push_back(p);
-    }
-    if (reader.more()) {
-      scale_ = reader.optional("gradScale", DType::FLOAT64, 1, Access::READ);
-      gradient_.clip_value = reader.f64("clipValue");
-      gradient_.l1 = reader.f64("l1");
-      if (!(gradient_.clip_value >= 0)) {
-        reader.fail("clipValue is " + std::to_string(gradient_.clip_value) + ", expected 0 or more");
-      }
     }
     cut();
   }
 
-  /** Calls update(parameter, begin, n) for every piece of every parameter, then counts the step. */
-  template <class Update>
-  void for_pieces(RunContext& context, Update update) const noexcept {
+  void run(RunContext& context) const noexcept override {
+    if (gate_.present() && *context.at<const double>(gate_) == 0) return;
+    uint32_t* const step = context.at<uint32_t>(step_);  // unsigned: a counter at its end wraps
+    OptimArgs args = args_;
+    if (scale_.present()) args.scale = *context.at<const double>(scale_);
+    prepare(args, flags_, options_, *context.at<const double>(lr_), *step + 1);
     context.team.parallel_for(static_cast<int64_t>(task_starts_.size()) - 1, [&](int64_t task, int) noexcept {
       const auto last = static_cast<size_t>(task_starts_[static_cast<size_t>(task) + 1]);
       for (auto i = static_cast<size_t>(task_starts_[static_cast<size_t>(task)]); i < last; ++i) {
-        update(parameters_[pieces_[i].parameter], pieces_[i].begin, pieces_[i].n);
+        const auto [parameter, begin, n] = pieces_[i];
+        const Parameter& p = parameters_[parameter];
+        T* slots[kRuleSlots];
+        for (int s = 0; s < kRuleSlots; ++s) {
+          slots[s] = p.slots[s].present() ? context.at<T>(p.slots[s]) + begin : nullptr;
+        }
+        context.table<T>().optim(args, n, context.at<T>(p.w) + begin, context.at<const T>(p.g) + begin, slots);
       }
     });
-    uint32_t* step = context.at<uint32_t>(step_);  // unsigned: a counter at its end wraps
     ++*step;
   }
 
-  int32_t step(const RunContext& context) const noexcept { return *context.at<const int32_t>(step_); }
-  double lr(const RunContext& context) const noexcept { return *context.at<const double>(lr_); }
-  GradientArgs gradient(const RunContext& context) const noexcept {
-    GradientArgs args = gradient_;
-    if (scale_.present()) args.scale = *context.at<const double>(scale_);
-    return args;
-  }
-  /** Where the piece of a slot begins that starts at element `begin`, null when there is no such slot. */
-  template <class T>
-  static T* slot(const RunContext& context, const Parameter& p, int index, int64_t begin) noexcept {
-    T* const base = context.at<T>(p.slots[index]);
-    return base == nullptr ? nullptr : base + begin;
-  }
-
-  std::vector<Parameter> parameters_;
-
  private:
+  struct Parameter {
+    int64_t n;
+    Operand w, g, slots[kRuleSlots];
+  };
   struct Piece {
     size_t parameter;
     int64_t begin, n;
@@ -112,135 +186,13 @@ class OptimizerBase : public Instruction {
     task_starts_.push_back(static_cast<int64_t>(pieces_.size()));
   }
 
-  Operand lr_, step_, scale_;
-  GradientArgs gradient_;
+  OptimArgs args_{};
+  int32_t flags_ = 0;
+  double options_[kOptions] = {};
+  Operand lr_, step_, scale_, gate_;
+  std::vector<Parameter> parameters_;
   std::vector<Piece> pieces_;
   std::vector<int64_t> task_starts_;  // of pieces_, one more than tasks
-};
-
-/** base^exponent by squaring: the same bits on every platform, unlike libm's pow. */
-double power(double base, uint32_t exponent) {
-  double result = 1;
-  for (; exponent != 0; exponent >>= 1, base *= base) {
-    if ((exponent & 1) != 0) result *= base;
-  }
-  return result;
-}
-
-template <class T>
-class Sgd final : public OptimizerBase {
- public:
-  explicit Sgd(InstructionReader& reader) {
-    args_.nesterov = reader.flag("nesterov");
-    args_.maximize = reader.flag("maximize");
-    args_.momentum = reader.f64("momentum");
-    args_.dampening = reader.f64("dampening");
-    args_.weight_decay = reader.f64("weightDecay");
-    read_operands(reader, {{"v", true}});
-    for (const Parameter& p : parameters_) {
-      if (args_.momentum != 0 && !p.slots[0].present()) reader.fail("momentum needs v");
-    }
-  }
-
-  void run(RunContext& context) const noexcept override {
-    SgdArgs args = args_;
-    args.lr = lr(context);
-    args.first_step = step(context) == 0;
-    args.gradient = gradient(context);
-    for_pieces(context, [&](const Parameter& p, int64_t begin, int64_t n) {
-      context.table<T>().sgd(args, n, context.at<T>(p.w) + begin, context.at<const T>(p.g) + begin,
-                             slot<T>(context, p, 0, begin));
-    });
-  }
-
- private:
-  SgdArgs args_{};
-};
-
-template <class T>
-class Adam final : public OptimizerBase {
- public:
-  explicit Adam(InstructionReader& reader) {
-    args_.decoupled = reader.flag("decoupled");
-    args_.maximize = reader.flag("maximize");
-    args_.beta1 = reader.f64("beta1");
-    args_.beta2 = reader.f64("beta2");
-    args_.eps = reader.f64("eps");
-    args_.weight_decay = reader.f64("weightDecay");
-    read_operands(reader, {{"m", false}, {"v", false}});
-  }
-
-  void run(RunContext& context) const noexcept override {
-    AdamArgs args = args_;
-    const uint32_t t = static_cast<uint32_t>(step(context)) + 1;
-    args.lr = lr(context);
-    args.bias_correction1 = 1 - power(args.beta1, t);
-    args.bias_correction2 = 1 - power(args.beta2, t);
-    args.gradient = gradient(context);
-    for_pieces(context, [&](const Parameter& p, int64_t begin, int64_t n) {
-      context.table<T>().adam(args, n, context.at<T>(p.w) + begin, context.at<const T>(p.g) + begin,
-                              slot<T>(context, p, 0, begin), slot<T>(context, p, 1, begin));
-    });
-  }
-
- private:
-  AdamArgs args_{};
-};
-
-template <class T>
-class Rmsprop final : public OptimizerBase {
- public:
-  explicit Rmsprop(InstructionReader& reader) {
-    args_.maximize = reader.flag("maximize");
-    args_.alpha = reader.f64("alpha");
-    args_.eps = reader.f64("eps");
-    args_.momentum = reader.f64("momentum");
-    args_.weight_decay = reader.f64("weightDecay");
-    read_operands(reader, {{"v", false}, {"avg", true}, {"buf", true}});
-    for (const Parameter& p : parameters_) {
-      if (args_.momentum != 0 && !p.slots[2].present()) reader.fail("momentum needs buf");
-    }
-  }
-
-  void run(RunContext& context) const noexcept override {
-    RmspropArgs args = args_;
-    args.lr = lr(context);
-    args.gradient = gradient(context);
-    for_pieces(context, [&](const Parameter& p, int64_t begin, int64_t n) {
-      context.table<T>().rmsprop(args, n, context.at<T>(p.w) + begin, context.at<const T>(p.g) + begin,
-                                 slot<T>(context, p, 0, begin), slot<T>(context, p, 1, begin),
-                                 slot<T>(context, p, 2, begin));
-    });
-  }
-
- private:
-  RmspropArgs args_{};
-};
-
-template <class T>
-class Adagrad final : public OptimizerBase {
- public:
-  explicit Adagrad(InstructionReader& reader) {
-    args_.maximize = reader.flag("maximize");
-    decay_ = reader.f64("lrDecay");
-    args_.eps = reader.f64("eps");
-    args_.weight_decay = reader.f64("weightDecay");
-    read_operands(reader, {{"v", false}});
-  }
-
-  void run(RunContext& context) const noexcept override {
-    AdagradArgs args = args_;
-    args.lr = lr(context) / (1 + static_cast<double>(static_cast<uint32_t>(step(context))) * decay_);
-    args.gradient = gradient(context);
-    for_pieces(context, [&](const Parameter& p, int64_t begin, int64_t n) {
-      context.table<T>().adagrad(args, n, context.at<T>(p.w) + begin, context.at<const T>(p.g) + begin,
-                                 slot<T>(context, p, 0, begin));
-    });
-  }
-
- private:
-  AdagradArgs args_{};
-  double decay_ = 0;
 };
 
 /** Blocks of kReduceBlock elements, each summed in T, then added in double by a fixed tree over all blocks. */
@@ -294,24 +246,9 @@ class SumSquares final : public Instruction {
 
 }  // namespace
 
-std::unique_ptr<Instruction> parse_SGD(InstructionReader& reader) {
+std::unique_ptr<Instruction> parse_OPTIM(InstructionReader& reader) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  return make_float<Sgd>(reader.dtype(), reader);
-}
-
-std::unique_ptr<Instruction> parse_ADAM(InstructionReader& reader) {
-  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  return make_float<Adam>(reader.dtype(), reader);
-}
-
-std::unique_ptr<Instruction> parse_RMSPROP(InstructionReader& reader) {
-  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  return make_float<Rmsprop>(reader.dtype(), reader);
-}
-
-std::unique_ptr<Instruction> parse_ADAGRAD(InstructionReader& reader) {
-  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  return make_float<Adagrad>(reader.dtype(), reader);
+  return make_float<Optim>(reader.dtype(), reader);
 }
 
 std::unique_ptr<Instruction> parse_SUM_SQUARES(InstructionReader& reader) {

@@ -46,9 +46,6 @@ class InstructionReader {
   /** @throws ProgramError when the instruction does not compute in one of these. */
   void expect_dtype(std::initializer_list<DType> allowed) const;
 
-  /** Whether words are left, for instructions with an optional end. */
-  bool more() const noexcept { return position_ < words_.size(); }
-
   int32_t word(const char* what);
   int64_t size(const char* what);
   bool flag(const char* what);

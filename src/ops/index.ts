@@ -125,21 +125,13 @@ export {
 export { batchNorm, layerNorm, type NormalizeOptions } from './norm.js';
 export { cast, type Operand, toTensor } from './operand.js';
 export {
-  type AdagradAttrs,
-  type AdagradParam,
-  type AdamAttrs,
-  type AdamParam,
-  adagradStep,
-  adamStep,
   clipScale,
-  type GradientAttrs,
-  type RmspropAttrs,
-  type RmspropParam,
-  rmspropStep,
-  type SgdAttrs,
-  type SgdParam,
-  sgdStep,
+  optimizerStep,
+  type StepAttrs,
+  type StepControls,
+  type StepParam,
 } from './optim.js';
+export { type OptimizerRule, type RuleAttrs, ruleSlots } from './optim-rules.js';
 export { bernoulli, dropout, hostNormals, hostUniforms, normal, uniform } from './random.js';
 export {
   type AxisOptions,

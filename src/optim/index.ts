@@ -1,5 +1,16 @@
+export { Adadelta, type AdadeltaOptions } from './adadelta.js';
 export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, type AdamOptions, AdamW } from './adam.js';
+export {
+  Adamax,
+  type AdamaxOptions,
+  NAdam,
+  type NAdamOptions,
+  RAdam,
+  type RAdamOptions,
+} from './adam-variants.js';
+export { FusedOptimizer } from './fused.js';
+export { Lion, type LionOptions } from './lion.js';
 export { type OptimizerName, optimizerByName } from './names.js';
 export {
   Optimizer,
@@ -7,7 +18,9 @@ export {
   type ParameterGroup,
   type ParameterStep,
   type StepResult,
+  type StepSettings,
 } from './optimizer.js';
 export type { LearningRate } from './options.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
-export { SGD, type SGDOptions } from './sgd.js';
+export { type MomentumForm, SGD, type SGDOptions } from './sgd.js';
+export { DeltaBarDelta, type DeltaBarDeltaOptions, Rprop, type RpropOptions } from './step-sizes.js';

@@ -1,12 +1,27 @@
 import { didYouMean, OptionError } from '../core.js';
+import { Adadelta } from './adadelta.js';
 import { Adagrad } from './adagrad.js';
 import { Adam, AdamW } from './adam.js';
+import { Adamax, NAdam, RAdam } from './adam-variants.js';
+import { Lion } from './lion.js';
 import type { Optimizer, OptimizerOptions } from './optimizer.js';
 import { RMSprop } from './rmsprop.js';
 import { SGD } from './sgd.js';
+import { Rprop } from './step-sizes.js';
 
 /** Names of the optimizers that work without options. */
-export type OptimizerName = 'sgd' | 'adam' | 'adamw' | 'rmsprop' | 'adagrad';
+export type OptimizerName =
+  | 'sgd'
+  | 'adam'
+  | 'adamw'
+  | 'rmsprop'
+  | 'adagrad'
+  | 'adadelta'
+  | 'adamax'
+  | 'nadam'
+  | 'radam'
+  | 'lion'
+  | 'rprop';
 
 const OPTIMIZERS: Readonly<Record<OptimizerName, new (options: OptimizerOptions) => Optimizer>> = {
   sgd: SGD,
@@ -14,6 +29,12 @@ const OPTIMIZERS: Readonly<Record<OptimizerName, new (options: OptimizerOptions)
   adamw: AdamW,
   rmsprop: RMSprop,
   adagrad: Adagrad,
+  adadelta: Adadelta,
+  adamax: Adamax,
+  nadam: NAdam,
+  radam: RAdam,
+  lion: Lion,
+  rprop: Rprop,
 };
 
 /**

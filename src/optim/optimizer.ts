@@ -5,15 +5,18 @@ import {
   clipScale,
   type Differentiable,
   type DType,
+  div,
   flush,
   flushSync,
   full,
   GradError,
-  type GradientAttrs,
   type Gradients,
   guarded,
   hostScalar,
+  minimum,
   mul,
+  norm,
+  notEqual,
   OptionError,
   type Parameter,
   realize,
@@ -22,6 +25,7 @@ import {
   stopGradient,
   Tensor,
   tensor,
+  where,
 } from '../core.js';
 import { didYouMean, ShapeError } from '../errors.js';
 import { checkOptions } from '../options.js';
@@ -50,6 +54,23 @@ export interface OptimizerOptions {
   readonly clipNorm?: number;
   /** Greatest absolute value, > 0, of any element of a gradient; applied after `clipNorm`. */
   readonly clipValue?: number;
+  /** Weight decay shrinks the weights by lr·λ·w instead of joining the gradient (default false; true in AdamW, Lion, Muon, LAMB). */
+  readonly decoupledWeightDecay?: boolean;
+  /**
+   * Parameters that `weightDecay` and `l1` leave alone: 'biasAndNorm' for all with fewer than two dimensions, which are the
+   * biases and the weights of normalisation layers, or a predicate of the path (default none).
+   */
+  readonly decayExempt?: 'biasAndNorm' | ((path: string) => boolean);
+  /**
+   * Updates whose gradients are averaged into one step, a whole number >= 1 (default 1): n calls of batch b do what one of
+   * batch n·b does. Everything else, schedules and clipping included, sees the averaged steps only.
+   */
+  readonly accumulate?: number;
+  /**
+   * Greatest Euclidean norm, > 0, of each unit's incoming weights: after a step every row w[i, …] of a parameter with two or more
+   * dimensions is scaled back to it.
+   */
+  readonly maxNorm?: number;
   readonly groups?: readonly ParameterGroup[];
 }
 
@@ -59,6 +80,16 @@ export interface ParameterStep {
   readonly g: Tensor;
   /** Values of the slots named by `slotNames`. */
   readonly slots: Readonly<Record<string, Tensor>>;
+}
+
+/** What a rule gets beside the learning rate. */
+export interface StepSettings {
+  /** The L1 penalty of these parameters. */
+  readonly l1: number;
+  /** float64 scalar that multiplies the gradients (`clipNorm`), null for none. */
+  readonly scale: Tensor | null;
+  /** float64 scalar that is 0 when the step must change nothing (`accumulate`), null for none. */
+  readonly gate: Tensor | null;
 }
 
 /** What a rule returns: the step count + 1 and the new values, parameters in the order given. */
@@ -72,6 +103,8 @@ interface Slots {
   /** The parameter they were made for; a layer that is replaced starts anew. */
   readonly owner: Parameter;
   readonly group: number;
+  /** Whether weight decay and the L1 penalty leave it alone. */
+  readonly exempt: boolean;
   readonly step: State;
   readonly cells: Readonly<Record<string, State>>;
 }
@@ -82,12 +115,15 @@ interface Member {
   readonly cell: Parameter;
   /** Cells of the slots, in the order of `slotNames`. */
   readonly slots: readonly State[];
+  /** Sum of the gradients since the last step, with `accumulate`. */
+  readonly sum: State | null;
 }
 
 /** The members that share a step count: one native instruction. */
 interface Batch {
   readonly step: State;
   readonly weightDecay: number;
+  readonly l1: number;
   /** The group's learning rate for step k of a scan; `advance` counts the steps issued. */
   readonly rate: (k: number) => number;
   readonly advance: (n: number) => void;
@@ -129,13 +165,17 @@ export abstract class Optimizer {
   readonly l1: number;
   readonly clipNorm: number | null;
   readonly clipValue: number | null;
+  readonly decoupledWeightDecay: boolean;
+  readonly accumulate: number;
+  readonly maxNorm: number | null;
   readonly groups: readonly ParameterGroup[];
+  readonly #exempt: (path: string, cell: Parameter) => boolean;
   #lr: LearningRate;
   #model: Differentiable | null = null;
   #slots = new Map<string, Slots>();
   #saved = new Map<string, SavedSlots>();
-  /** Updates issued: what schedules are asked with. */
-  #steps = 0;
+  /** Updates issued, of which `accumulate` make a step. */
+  #updates = 0;
   /** Counts replacements of the cells; a compiled step that holds the old ones is traced again. */
   #layout = 0;
   readonly #readLayout = () => this.#layout;
@@ -144,13 +184,17 @@ export abstract class Optimizer {
   /** @param known names of the options the optimizer takes beside {@link OptimizerOptions}. */
   constructor(options: OptimizerOptions = {}, known: readonly string[] = []) {
     const { lr = 1e-3, weightDecay = 0, maximize = false, l1 = 0, clipNorm, clipValue, groups = [] } = options;
+    const { decoupledWeightDecay = false, decayExempt, accumulate = 1, maxNorm } = options;
     checkOptions(this.name, options, [...COMMON, ...known]);
     checkRate(this.name, 'lr', lr);
     checkRange(this.name, 'weightDecay', weightDecay, 0);
     checkRange(this.name, 'l1', l1, 0);
-    for (const [what, limit] of Object.entries({ clipNorm, clipValue })) {
+    for (const [what, limit] of Object.entries({ clipNorm, clipValue, maxNorm })) {
       if (limit === undefined || (typeof limit === 'number' && limit > 0 && Number.isFinite(limit))) continue;
       throw new OptionError(`${this.name}: ${what} is ${String(limit)}, expected a finite number > 0`);
+    }
+    if (!Number.isSafeInteger(accumulate) || accumulate < 1) {
+      throw new OptionError(`${this.name}: accumulate is ${String(accumulate)}, expected a whole number >= 1`);
     }
     for (const [i, group] of groups.entries()) {
       const where = `${this.name}: groups[${i}]`;
@@ -165,6 +209,10 @@ export abstract class Optimizer {
     this.l1 = l1;
     this.clipNorm = clipNorm ?? null;
     this.clipValue = clipValue ?? null;
+    this.decoupledWeightDecay = decoupledWeightDecay;
+    this.accumulate = accumulate;
+    this.maxNorm = maxNorm ?? null;
+    this.#exempt = exemption(this.name, decayExempt);
     this.groups = [...groups];
   }
 
@@ -177,29 +225,23 @@ export abstract class Optimizer {
    */
   protected readonly shapesGradients: boolean = false;
 
-  /** First value of the slots of this name (0 unless overridden). */
-  protected initialSlot(_name: string): number {
+  /** First value of the slots of this name (0 unless overridden), given the learning rate of the first step. */
+  protected initialSlot(_name: string, _lr: number): number {
     return 0;
   }
 
   /**
    * The update rule: new values of parameters and slots.
    * @param lr float64 scalar; @param step int32 scalar, updates these parameters had before; @param weightDecay the group's;
-   * @param scale float64 scalar that multiplies the gradients (`clipNorm`), null for none.
+   * @param settings what options do that a rule with `shapesGradients` does itself.
    */
   protected abstract rule(
     lr: Tensor,
     step: Tensor,
     weightDecay: number,
     params: readonly ParameterStep[],
-    scale: Tensor | null,
+    settings: StepSettings,
   ): StepResult;
-
-  /** What the steps of the engine take for `clipValue` and `l1`. */
-  protected get gradientAttrs(): GradientAttrs {
-    const { l1, clipValue } = this;
-    return { ...(l1 === 0 ? {} : { l1 }), ...(clipValue === null ? {} : { clipValue }) };
-  }
 
   /** Name for messages. */
   get name(): string {
@@ -217,12 +259,12 @@ export abstract class Optimizer {
 
   /** Learning rate of the next update (of parameters outside the groups). */
   get currentLr(): number {
-    return learningRateAt(this.name, this.#lr, this.#steps);
+    return learningRateAt(this.name, this.#lr, this.steps);
   }
 
-  /** Updates issued so far. */
+  /** Steps issued so far: updates, or with `accumulate: n` every n-th of them. */
   get steps(): number {
-    return this.#steps;
+    return Math.floor(this.#updates / this.accumulate);
   }
 
   /**
@@ -247,24 +289,31 @@ export abstract class Optimizer {
       break;
     }
     const { slotNames } = this;
-    const scale = this.clipNorm === null ? null : this.#clipScale(batches, grads, this.clipNorm);
+    const gate = this.#gate();
+    const given = gate === null ? grads : this.#accumulated(batches, grads, gate);
+    const scale = this.clipNorm === null ? null : this.#clipScale(batches, given, this.clipNorm);
     const results = batches.map((batch) => {
+      const { l1, weightDecay } = batch;
       const lr = hostScalar(batch.rate, batch.advance);
       const params = batch.members.map(({ path, cell, slots }): ParameterStep => {
         const values: Record<string, Tensor> = {};
         for (let s = 0; s < slots.length; s++) values[slotNames[s]] = slots[s].read();
-        const g = this.shapesGradients ? grads[path] : this.#shaped(grads[path], cell.read(), scale);
-        return { w: cell.read(), g, slots: values };
+        const w = cell.read();
+        return { w, g: this.shapesGradients ? given[path] : this.#shaped(given[path], w, scale, l1), slots: values };
       });
-      return this.rule(lr, batch.step.read(), batch.weightDecay, params, scale);
+      return this.rule(lr, batch.step.read(), weightDecay, params, { l1, scale, gate });
     });
     for (let i = 0; i < batches.length; i++) {
       const { step, members } = batches[i];
-      step.assign(results[i].step);
+      // A rule of the user does not know the gate.
+      const choose = this.shapesGradients ? null : gate;
+      step.assign(gated(choose, results[i].step, step));
       for (let j = 0; j < members.length; j++) {
         const { w, slots: next } = results[i].params[j];
-        members[j].cell.assign(w);
-        for (let s = 0; s < slotNames.length; s++) members[j].slots[s].assign(next[slotNames[s]]);
+        const { cell, slots } = members[j];
+        for (let s = 0; s < slotNames.length; s++) slots[s].assign(gated(choose, next[slotNames[s]], slots[s]));
+        if (this.maxNorm === null || cell.shape.length < 2) cell.assign(gated(choose, w, cell));
+        else cell.assign(gated(gate, limited(w, this.maxNorm), cell));
       }
     }
   }
@@ -276,7 +325,7 @@ export abstract class Optimizer {
   }
 
   /**
-   * Copies of the optimizer's state at the call: `step` (updates issued) and, for each parameter that was updated,
+   * Copies of the optimizer's state at the call: `step` (steps issued), with `accumulate` also `accumulated` (updates since) and, for each parameter that was updated,
    * `<path>.step` and `<path>.<slot>`.
    */
   async stateDict(): Promise<Record<string, Tensor>> {
@@ -286,7 +335,10 @@ export abstract class Optimizer {
       copies.set(cell, copy);
       return copy;
     };
-    const dict: [string, Tensor][] = [['step', tensor(this.#steps, { dtype: 'int32' })]];
+    const dict: [string, Tensor][] = [['step', tensor(this.steps, { dtype: 'int32' })]];
+    if (this.accumulate > 1) {
+      dict.push(['accumulated', tensor(this.#updates % this.accumulate, { dtype: 'int32' })]);
+    }
     for (const [path, { step, cells }] of this.#slots) {
       dict.push([`${path}.step`, copyOf(step)]);
       for (const [name, cell] of Object.entries(cells)) dict.push([`${path}.${name}`, copyOf(cell)]);
@@ -304,9 +356,9 @@ export abstract class Optimizer {
    * @throws OptionError, changing nothing, when keys are missing or unknown.
    */
   async loadStateDict(dict: Readonly<Record<string, Tensor>>): Promise<void> {
-    const { step, ...rest } = dict;
+    const { step, accumulated, ...rest } = dict;
     const where = `${this.name}.loadStateDict`;
-    const suffixes = ['step', ...this.slotNames];
+    const suffixes = ['step', ...this.#cellNames];
     const found = new Map<string, Record<string, Tensor>>();
     for (const [key, value] of Object.entries(rest)) {
       const dot = key.lastIndexOf('.');
@@ -325,17 +377,49 @@ export abstract class Optimizer {
       if (missing.length > 0) throw new OptionError(`${where}: "${path}" lacks ${missing.join(', ')}`);
       saved.set(path, { step: await count.item(), values });
     }
-    const steps = await step.item();
+    if (accumulated instanceof Tensor !== this.accumulate > 1) {
+      const [has, wants] = accumulated === undefined ? ['lacks', 'with'] : ['has', 'without'];
+      throw new OptionError(
+        `${where}: the state ${has} "accumulated", expected that of an optimizer ${wants} accumulate`,
+      );
+    }
+    const updates = (await step.item()) * this.accumulate + (accumulated === undefined ? 0 : await accumulated.item());
     await realize(...[...saved.values()].flatMap(({ values }) => Object.values(values)));
-    this.#steps = steps;
+    this.#updates = updates;
     this.#slots = new Map();
     this.#saved = saved;
     this.#layout++;
   }
 
+  /** Names of the cells beside each parameter. */
+  get #cellNames(): readonly string[] {
+    return this.accumulate > 1 ? [...this.slotNames, 'gradSum'] : this.slotNames;
+  }
+
+  /** 1 for every `accumulate`-th update, else 0; null without accumulation. */
+  #gate(): Tensor | null {
+    const n = this.accumulate;
+    return n === 1 ? null : hostScalar((k) => ((this.#updates + k + 1) % n === 0 ? 1 : 0));
+  }
+
+  /** Means of the gradients since the last step; their cells start again at 0 when the gate opens. */
+  #accumulated(batches: readonly Batch[], grads: Gradients, gate: Tensor): Gradients {
+    const open = notEqual(gate, 0);
+    const means: Record<string, Tensor> = {};
+    for (const { members } of batches) {
+      for (const { path, sum } of members) {
+        const cell = sum as State;
+        const total = add(cell.read(), mul(grads[path], 1 / this.accumulate));
+        means[path] = total;
+        cell.assign(where(open, 0, total));
+      }
+    }
+    return means;
+  }
+
   /** The gradient with what the options do to it; the sign of `maximize`, which is the rule's, leaves the penalty alone. */
-  #shaped(g: Tensor, w: Tensor, scale: Tensor | null): Tensor {
-    const { clipValue, l1, maximize } = this;
+  #shaped(g: Tensor, w: Tensor, scale: Tensor | null, l1: number): Tensor {
+    const { clipValue, maximize } = this;
     const scaled = scale === null ? g : mul(g, cast(scale, g.dtype));
     const clipped = clipValue === null ? scaled : clip(scaled, -clipValue, clipValue);
     return l1 === 0 ? clipped : add(clipped, mul(maximize ? -l1 : l1, sign(w)));
@@ -357,24 +441,27 @@ export abstract class Optimizer {
     if (this.#plan !== null && this.#fits(this.#plan, cells, grads)) return this.#plan;
     this.#check(cells, grads);
     const joined = new Map<string, State>();
-    const found = new Map<State, { group: number; step: State; members: Member[] }>();
+    const found = new Map<State, { slots: Slots; members: Member[] }>();
     const paths: string[] = [];
     for (const [path, cell] of cells) {
       if (!Object.hasOwn(grads, path)) continue;
       paths.push(path);
       const slots = this.#slotsOf(path, cell, joined);
-      const batch = found.get(slots.step) ?? { group: slots.group, step: slots.step, members: [] };
+      const batch = found.get(slots.step) ?? { slots, members: [] };
       found.set(slots.step, batch);
-      batch.members.push({ path, cell, slots: this.slotNames.map((name) => slots.cells[name]) });
+      const { cells: own } = slots;
+      const kept = this.slotNames.map((name) => own[name]);
+      batch.members.push({ path, cell, slots: kept, sum: own['gradSum'] ?? null });
     }
-    const batches = [...found.values()].map(({ group, step, members }, i): Batch => {
-      const weightDecay = this.groups[group]?.weightDecay ?? this.weightDecay;
-      const rate = (k: number) => this.#rate(group, this.#steps + k);
+    const batches = [...found.values()].map(({ slots: { group, exempt, step }, members }, i): Batch => {
+      const weightDecay = exempt ? 0 : (this.groups[group]?.weightDecay ?? this.weightDecay);
+      const l1 = exempt ? 0 : this.l1;
+      const rate = (k: number) => this.#rate(group, Math.floor((this.#updates + k) / this.accumulate));
       // One count for all groups: the last instruction advances it, after every schedule was read.
       const advance = (n: number) => {
-        if (i === found.size - 1) this.#steps += n;
+        if (i === found.size - 1) this.#updates += n;
       };
-      return { step, weightDecay, rate, advance, members };
+      return { step, weightDecay, l1, rate, advance, members };
     });
     this.#plan = { cells, layout: this.#layout, paths, batches };
     return this.#plan;
@@ -425,12 +512,15 @@ export abstract class Optimizer {
       }
     }
     const group = this.#groupOf(path);
-    const key = `${group} ${dtype} ${saved.step}`;
+    const exempt = this.#exempt(path, cell);
+    const key = `${group} ${exempt} ${dtype} ${saved.step}`;
     const step = joined.get(key) ?? new State(full([], saved.step, { dtype: 'int32' }), `${path}.step`);
     joined.set(key, step);
     const slot = (name: string) =>
-      new State(saved.values[name] ?? full(shape, this.initialSlot(name), { dtype }), `${path}.${name}`);
-    const fresh = { owner: cell, group, step, cells: Object.fromEntries(this.slotNames.map((s) => [s, slot(s)])) };
+      new State(saved.values[name] ?? full(shape, initial(name), { dtype }), `${path}.${name}`);
+    const initial = (name: string) => (name === 'gradSum' ? 0 : this.initialSlot(name, this.#rate(group, this.steps)));
+    const cells = Object.fromEntries(this.#cellNames.map((s) => [s, slot(s)]));
+    const fresh = { owner: cell, group, exempt, step, cells };
     this.#slots.set(path, fresh);
     this.#saved.delete(path);
     return fresh;
@@ -446,7 +536,28 @@ export abstract class Optimizer {
   }
 }
 
-const COMMON = ['lr', 'weightDecay', 'maximize', 'l1', 'clipNorm', 'clipValue', 'groups'];
+const COMMON = [
+  ...['lr', 'weightDecay', 'decoupledWeightDecay', 'decayExempt', 'maximize', 'l1'],
+  ...['clipNorm', 'clipValue', 'accumulate', 'maxNorm', 'groups'],
+];
+
+function exemption(where: string, given: OptimizerOptions['decayExempt']): (path: string, cell: Parameter) => boolean {
+  if (given === undefined) return () => false;
+  if (given === 'biasAndNorm') return (_, cell) => cell.shape.length < 2;
+  if (typeof given === 'function') return given;
+  throw new OptionError(`${where}: decayExempt is ${String(given)}, expected 'biasAndNorm' or a function of the path`);
+}
+
+/** The new value where the gate is open, else what the cell holds. */
+function gated(gate: Tensor | null, next: Tensor, cell: State): Tensor {
+  return gate === null ? next : where(notEqual(gate, 0), next, cell.read());
+}
+
+/** Rows scaled back to norm `limit`; shorter ones, and zeros, are as they were. */
+function limited(w: Tensor, limit: number): Tensor {
+  const axis = w.shape.map((_, i) => i).slice(1);
+  return mul(w, minimum(1, div(limit, norm(w, { axis, keepDims: true }))));
+}
 
 function checkRate(where: string, what: string, lr: LearningRate): void {
   if (typeof lr !== 'function') checkRange(where, what, lr, 0);

@@ -25,3 +25,18 @@ export function checkRange(
   const range = high === Infinity ? `a finite number >= ${low}` : `a number in [${low}, ${high}${open ? ')' : ']'}`;
   throw new OptionError(`${where}: ${what} is ${String(value)}, expected ${range}`);
 }
+
+/** Throws unless `betas` are two numbers in [0, 1). */
+export function checkBetas(where: string, betas: unknown): readonly [number, number] {
+  if (!Array.isArray(betas) || betas.length !== 2) {
+    throw new OptionError(`${where}: betas is ${String(betas)}, expected two numbers in [0, 1)`);
+  }
+  for (const [i, beta] of betas.entries()) checkRange(where, `betas[${i}]`, beta, 0, 1, true);
+  return [betas[0], betas[1]];
+}
+
+/** Throws unless `value` is true or false. */
+export function checkFlag(where: string, what: string, value: unknown): void {
+  if (typeof value !== 'boolean')
+    throw new OptionError(`${where}: ${what} is ${String(value)}, expected true or false`);
+}

@@ -34,8 +34,6 @@ export const Opcode = {
   RANDOM: 11,
   DROPOUT: 12,
   CHECK_FINITE: 13,
-  SGD: 14,
-  ADAM: 15,
   LAYER_NORM: 16,
   LAYER_NORM_GRAD: 17,
   BATCH_NORM: 18,
@@ -43,8 +41,7 @@ export const Opcode = {
   SOFTMAX_GRAD: 20,
   LOG_SOFTMAX_GRAD: 21,
   SUM_SQUARES: 22,
-  RMSPROP: 23,
-  ADAGRAD: 24,
+  OPTIM: 25,
   SORT: 40,
   SCAN: 41,
   GATHER_AXIS: 42,
@@ -58,6 +55,25 @@ export type OpcodeName = keyof typeof Opcode;
 
 /** Opcodes of the instructions that check user data and can stop a run. */
 export const FALLIBLE: ReadonlySet<number> = new Set([Opcode.SOFTMAX_CE, Opcode.GATHER, Opcode.SCATTER_ADD, Opcode.CHECK_FINITE, Opcode.GATHER_AXIS, Opcode.SCATTER_AXIS, Opcode.CHOLESKY, Opcode.SOLVE, Opcode.SOLVE_TRIANGULAR]);
+
+/** Code of each rule of OPTIM. */
+export const Rule = {
+  SGD: 0,
+  ADAM: 1,
+  RMSPROP: 2,
+  ADAGRAD: 3,
+  ADADELTA: 4,
+  ADAMAX: 5,
+  NADAM: 6,
+  RADAM: 7,
+  LION: 8,
+  RPROP: 9,
+  DELTA_BAR_DELTA: 10,
+  EMA: 11,
+} as const;
+
+/** Number of float64 options of each rule, by code. */
+export const RULE_OPTIONS: readonly number[] = [2,3,3,2,2,3,4,3,2,4,3,1];
 
 /** Code of each micro-operation of FUSED. */
 export const Micro = {

@@ -9,6 +9,8 @@ import {
   NONE,
   Opcode,
   Reduction,
+  RULE_OPTIONS,
+  Rule,
   SLOT_WORDS,
   SlotFlag,
 } from './opcodes.gen.js';
@@ -20,6 +22,7 @@ const DTYPES = invert(DTypeCode);
 const MICROS = invert(Micro);
 const REDUCTIONS = invert(Reduction);
 const ACTIVATIONS = invert(Activation);
+const RULES = invert(Rule);
 
 /** Encoded program as text, read back from its words: slots, then one line an instruction. Slots are %n, arena bytes @n. */
 export function printProgram(
@@ -136,18 +139,8 @@ function body(r: Reader): string {
     }
     case 'CHECK_FINITE':
       return `${head}[${r.word()}] ${r.operand()} -> ${r.operand()}`;
-    case 'SGD': {
-      const [nesterov, maximize] = r.list(2);
-      const [momentum, dampening, decay] = [r.f64(), r.f64(), r.f64()];
-      const flags = `${nesterov ? ' nesterov' : ''}${maximize ? ' maximize' : ''}`;
-      return `${head}${flags} momentum ${momentum} dampening ${dampening} decay ${decay} ${step(r, 'wgv')}`;
-    }
-    case 'ADAM': {
-      const [decoupled, maximize] = r.list(2);
-      const [beta1, beta2, eps, decay] = [r.f64(), r.f64(), r.f64(), r.f64()];
-      const flags = `${decoupled ? ' decoupled' : ''}${maximize ? ' maximize' : ''}`;
-      return `${head}${flags} betas ${beta1} ${beta2} eps ${eps} decay ${decay} ${step(r, 'wgmv')}`;
-    }
+    case 'OPTIM':
+      return `${head} ${step(r)}`;
     case 'LAYER_NORM':
     case 'BATCH_NORM': {
       const [shape, eps] = [r.list(2), r.f64()];
@@ -167,18 +160,6 @@ function body(r: Reader): string {
     case 'SUM_SQUARES': {
       const parts = Array.from({ length: r.word() }, () => `[${r.word()}] ${r.operand()}`);
       return `${head} ${parts.join(', ')} -> ${r.operand()}`;
-    }
-    case 'RMSPROP': {
-      const maximize = r.word();
-      const [alpha, eps, momentum, decay] = [r.f64(), r.f64(), r.f64(), r.f64()];
-      const options = `alpha ${alpha} eps ${eps} momentum ${momentum} decay ${decay}`;
-      return `${head}${maximize ? ' maximize' : ''} ${options} ${step(r, ['w', 'g', 'v', 'avg', 'buf'])}`;
-    }
-    case 'ADAGRAD': {
-      const maximize = r.word();
-      const [lrDecay, eps, decay] = [r.f64(), r.f64(), r.f64()];
-      const options = `lrDecay ${lrDecay} eps ${eps} decay ${decay}`;
-      return `${head}${maximize ? ' maximize' : ''} ${options} ${step(r, 'wgv')}`;
     }
     default:
       return `${head} ?`;
@@ -235,12 +216,26 @@ function operands(r: Reader, count: number): string[] {
   return Array.from({ length: count }, () => r.operand());
 }
 
-function step(r: Reader, names: string | readonly string[]): string {
-  const [rate, counter] = [r.operand(), r.operand()];
+function step(r: Reader): string {
+  const [rule, flags, present] = r.list(3);
+  const name = RULES.get(rule)?.toLowerCase();
+  const options = Array.from({ length: RULE_OPTIONS[rule] }, () => r.f64());
+  const [decay, clip, l1, rate, counter] = [r.f64(), r.f64(), r.f64(), r.operand(), r.operand()];
+  const [scale, gate] = [r.operand(), r.operand()];
+  const slots = [0, 1, 2].filter((s) => (present >> s) & 1);
   const params = Array.from({ length: r.word() }, () => {
     const n = r.word();
-    return `[${n}] ${Array.from(names, (name) => `${name} ${r.operand()}`).join(' ')}`;
+    return `[${n}] w ${r.operand()} g ${r.operand()}${slots.map((s) => ` s${s} ${r.operand()}`).join('')}`;
   });
-  const text = `lr ${rate} step ${counter} ${params.join(', ')}`;
-  return r.more ? `${text} scale ${r.operand()} clip ${r.f64()} l1 ${r.f64()}` : text;
+  const text = [
+    `${name} ${options.join(' ')}`,
+    flags === 0 ? '' : `flags ${flags}`,
+    decay === 0 ? '' : `decay ${decay}`,
+  ];
+  if (clip !== Infinity) text.push(`clip ${clip}`);
+  if (l1 !== 0) text.push(`l1 ${l1}`);
+  text.push(`lr ${rate} step ${counter}`);
+  if (scale !== '-') text.push(`scale ${scale}`);
+  if (gate !== '-') text.push(`gate ${gate}`);
+  return [...text, params.join(', ')].filter((part) => part !== '').join(' ');
 }

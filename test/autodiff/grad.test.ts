@@ -237,10 +237,10 @@ describe('errors', () => {
     );
   });
   it('of an op without a gradient, with its module', () => {
-    const attrs = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
+    const attrs = { momentum: 0, dampening: 0, nesterov: false, form: 'sum' } as const;
     const step = (t: Tensor) => {
-      const next = ops.sgdStep(attrs, scalar(0.1), fullLeaf([], 0, 'int32'), [
-        { w: t, g: ops.ones([2], { dtype: 'float64' }) },
+      const next = ops.optimizerStep('sgd', attrs, scalar(0.1), fullLeaf([], 0, 'int32'), [
+        { w: t, g: ops.ones([2], { dtype: 'float64' }), slots: [] },
       ]);
       return ops.sum(next.params[0].w);
     };

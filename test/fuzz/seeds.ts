@@ -1,4 +1,4 @@
-import { Activation, Micro, NONE, Reduction } from '../../src/program/opcodes.gen.js';
+import { Activation, Micro, NONE, Reduction, Rule } from '../../src/program/opcodes.gen.js';
 import { both } from '../program/harness.js';
 import { cases } from '../program/models.js';
 import * as w from '../runtime/words.js';
@@ -109,16 +109,16 @@ const written: readonly Int32Array[] = [
     [f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(9, INOUT), f32Slot(9, READ), f32Slot(9, INOUT), f32Slot(9, INOUT)],
     [
       instruction(
-        'SGD',
+        'OPTIM',
         'float32',
-        ...[0, 0, ...w.f64(0), ...w.f64(0), ...w.f64(0.01)],
-        ...[slot(0), slot(1), 2, 9, slot(2), slot(3), slot(4), 9, slot(5), slot(3), NONE],
+        ...w.rule(Rule.SGD, 4, 1, [0.9, 0], [0.01, Number.POSITIVE_INFINITY, 0]),
+        ...[slot(0), slot(1), NONE, NONE, 1, 9, slot(2), slot(3), slot(4)],
       ),
       instruction(
-        'ADAM',
+        'OPTIM',
         'float32',
-        ...[1, 0, ...[0.9, 0.999, 1e-8, 0.01].flatMap((x) => [...w.f64(x)])],
-        ...[slot(0), slot(1), 1, 9, slot(2), slot(3), slot(4), slot(5)],
+        ...w.rule(Rule.ADAM, 2, 3, [0.9, 0.999, 1e-8], [0.01, 1, 0.1]),
+        ...[slot(0), slot(1), slot(0), slot(0), 1, 9, slot(2), slot(3), slot(4), slot(5)],
       ),
     ],
   ),
@@ -150,16 +150,16 @@ const written: readonly Int32Array[] = [
     [
       instruction('SUM_SQUARES', 'float32', 2, 9, slot(2), 9, slot(3), slot(7)),
       instruction(
-        'RMSPROP',
+        'OPTIM',
         'float32',
-        ...[0, ...[0.99, 1e-8, 0.9, 0.01].flatMap(w.f64)],
-        ...[slot(0), slot(1), 1, 9, slot(3), slot(2), slot(4), slot(5), slot(6)],
+        ...w.rule(Rule.RMSPROP, 5, 7, [0.99, 1e-8, 0.9]),
+        ...[slot(0), slot(1), NONE, NONE, 1, 9, slot(3), slot(2), slot(4), slot(5), slot(6)],
       ),
       instruction(
-        'ADAGRAD',
+        'OPTIM',
         'float32',
-        ...[1, ...[0.1, 1e-10, 0.01].flatMap(w.f64)],
-        ...[slot(0), slot(1), 1, 9, slot(3), slot(2), slot(4), slot(0), ...w.f64(1), ...w.f64(0.1)],
+        ...w.rule(Rule.NADAM, 0, 3, [0.9, 0.999, 1e-8, 0.9998]),
+        ...[slot(0), slot(1), NONE, slot(0), 1, 9, slot(3), slot(2), slot(4), slot(5)],
       ),
     ],
   ),

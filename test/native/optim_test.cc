@@ -1,4 +1,5 @@
-// Optimizers bit for bit against the formula order that native/kernels/optim.inl.h documents.
+// The rules of OPTIM bit for bit against the order of operations that native/kernels/optim.inl.h has, one element at a
+// time.
 #include "check.h"
 
 using namespace neurite;
@@ -7,118 +8,151 @@ using check::Values;
 namespace {
 
 template <class T>
-void sgd(const char* name, const Kernels<T>& kernels) {
-  for (int variant = 0; variant < 32; ++variant) {
-    const bool nesterov = variant & 1, maximize = variant & 2, first = variant & 4, velocity = variant & 8,
-               decay = variant & 16;
-    const SgdArgs args = {0.1, 0.9, nesterov ? 0.0 : 0.25, decay ? 0.01 : 0.0, nesterov, maximize, first};
-    for (int64_t n : {1, 7, 16, 33, 100}) {
-      Values values(static_cast<uint64_t>(variant + 1));
-      std::vector<T> w = values.many<T>(n), g = values.many<T>(n), v = values.many<T>(n), w1 = w, v1 = v;
-      kernels.sgd(args, n, w.data(), g.data(), velocity ? v.data() : nullptr);
-      for (size_t i = 0; i < w.size(); ++i) {
-        T d = maximize ? -g[i] : g[i];
-        if (decay) d = d + T(args.weight_decay) * w1[i];
-        if (velocity) {
-          v1[i] = first ? d : T(args.momentum) * v1[i] + T(1 - args.dampening) * d;
-          d = nesterov ? d + T(args.momentum) * v1[i] : v1[i];
-        }
-        w1[i] = w1[i] - T(args.lr) * d;
-      }
-      CHECK(check::same_bits(w, w1) && check::same_bits(v, v1), "%s sgd variant %d, n %lld", name, variant,
-            (long long)n);
-    }
-  }
-}
-
-template <class T>
-void adam(const char* name, const Kernels<T>& kernels) {
-  for (int variant = 0; variant < 8; ++variant) {
-    const bool decoupled = variant & 1, maximize = variant & 2, decay = variant & 4;
-    for (int64_t n : {1, 7, 16, 33, 100}) {
-      Values values(static_cast<uint64_t>(variant + 1));
-      std::vector<T> w = values.many<T>(n), g = values.many<T>(n), m(w.size()), v(w.size()), w1 = w, m1 = m, v1 = v;
-      for (int step = 1; step <= 3; ++step) {
-        const AdamArgs args = {1e-3,
-                               0.9,
-                               0.999,
-                               1e-8,
-                               decay ? 0.02 : 0.0,
-                               decoupled,
-                               maximize,
-                               1 - std::pow(0.9, step),
-                               1 - std::pow(0.999, step)};
-        kernels.adam(args, n, w.data(), g.data(), m.data(), v.data());
-        for (size_t i = 0; i < w.size(); ++i) {
-          T d = maximize ? -g[i] : g[i];
-          if (decay && decoupled) w1[i] = w1[i] * T(1 - args.lr * args.weight_decay);
-          if (decay && !decoupled) d = d + T(args.weight_decay) * w1[i];
-          m1[i] = m1[i] + T(1 - args.beta1) * (d - m1[i]);
-          v1[i] = T(args.beta2) * v1[i] + (T(1 - args.beta2) * d) * d;
-          const T root = std::sqrt(v1[i]) * T(1 / std::sqrt(args.bias_correction2)) + T(args.eps);
-          w1[i] = w1[i] - (T(args.lr / args.bias_correction1) * m1[i]) / root;
-        }
-        CHECK(check::same_bits(w, w1) && check::same_bits(m, m1) && check::same_bits(v, v1),
-              "%s adam variant %d step %d, n %lld", name, variant, step, (long long)n);
-      }
-    }
-  }
-  // One step of size lr against the sign of the gradient, whatever its scale (Kingma and Ba 2015, section 2.1).
-  const AdamArgs args = {0.5, 0.9, 0.999, 1e-8, 0, false, false, 0.1, 0.001};
-  T w[2] = {1, 1}, g[2] = {T(1e-3), T(-40)}, m[2] = {0, 0}, v[2] = {0, 0};
-  kernels.adam(args, 2, w, g, m, v);
-  CHECK(std::fabs(double(w[0]) - 0.5) < 1e-4 && std::fabs(double(w[1]) - 1.5) < 1e-4, "%s adam: the first step is lr",
-        name);
-}
-
-template <class T>
 T sign_of(T x) {
   return x > 0 ? T(1) : x < 0 ? T(-1) : x;
 }
 
-/** What GradientArgs do to a gradient, in the documented order. */
+/** One element: the rule on weight w, gradient d and slots x. */
 template <class T>
-T shaped(const GradientArgs& args, bool maximize, T g, T w) {
-  if (args.scale != 1) g = g * T(args.scale);
-  g = std::min(std::max(g, T(-args.clip_value)), T(args.clip_value));
-  if (maximize) g = -g;
-  return args.l1 != 0 ? g + T(args.l1) * sign_of(w) : g;
+T step(const OptimArgs& a, T w, T d, T* x) {
+  T c[kRuleScalars];
+  for (int i = 0; i < kRuleScalars; ++i) c[i] = T(a.s[i]);
+  const auto root = [&](T v, T eps) { return a.variant ? std::sqrt(v + eps) : std::sqrt(v) + eps; };
+  switch (a.rule) {
+    case Rule::SGD:
+      if (a.present == 0) return w - c[0] * d;
+      d = c[2] * d;
+      x[0] = c[1] * x[0] + d;
+      return w - c[0] * (a.variant ? d + c[3] * x[0] : x[0]);
+    case Rule::ADAM: {
+      x[0] = x[0] + c[0] * (d - x[0]);
+      x[1] = c[1] * x[1] + (c[2] * d) * d;
+      x[2] = std::max(x[2], x[1]);
+      const T second = x[a.present == 7 ? 2 : 1];
+      return w - (c[4] * x[0]) / (a.variant ? std::sqrt(second * c[5] + c[3]) : std::sqrt(second) * c[5] + c[3]);
+    }
+    case Rule::RMSPROP: {
+      x[0] = c[1] * x[0] + (c[2] * d) * d;
+      T spread = x[0];
+      if (a.present & 2) {
+        x[1] = x[1] + c[2] * (d - x[1]);
+        spread = x[0] - x[1] * x[1];
+      }
+      d = d / root(spread, c[3]);
+      if (a.present & 4) d = x[2] = c[4] * x[2] + d;
+      return w - c[0] * d;
+    }
+    case Rule::ADAGRAD: x[0] = x[0] + d * d; return w - c[0] * (d / root(x[0], c[1]));
+    case Rule::ADADELTA:
+      x[0] = c[1] * x[0] + (c[2] * d) * d;
+      d = std::sqrt(x[1] + c[3]) / std::sqrt(x[0] + c[3]) * d;
+      x[1] = c[1] * x[1] + (c[2] * d) * d;
+      return w - c[0] * d;
+    case Rule::ADAMAX:
+      x[0] = x[0] + c[0] * (d - x[0]);
+      x[1] = std::max(c[1] * x[1], std::abs(d) + c[2]);
+      return w - (c[3] * x[0]) / x[1];
+    case Rule::NADAM:
+      x[0] = x[0] + c[0] * (d - x[0]);
+      x[1] = c[1] * x[1] + (c[2] * d) * d;
+      return w - (c[5] * d + c[6] * x[0]) / (std::sqrt(x[1]) * c[4] + c[3]);
+    case Rule::RADAM:
+      x[0] = x[0] + c[0] * (d - x[0]);
+      x[1] = c[1] * x[1] + (c[2] * d) * d;
+      return w - (c[5] * x[0]) / (c[3] * std::sqrt(x[1]) + c[4]);
+    case Rule::LION: {
+      const T change = d - x[0], direction = x[0] + c[1] * change;
+      x[0] = x[0] + c[2] * change;
+      return w - c[0] * sign_of(direction);
+    }
+    case Rule::RPROP: {
+      const T agreement = d * x[0];
+      x[1] = std::min(std::max(x[1] * (agreement > 0 ? c[1] : agreement < 0 ? c[0] : T(1)), c[2]), c[3]);
+      x[0] = agreement < 0 ? T(0) : d;
+      return w - x[1] * sign_of(x[0]);
+    }
+    case Rule::DELTA_BAR_DELTA: {
+      const T agreement = d * x[0];
+      x[1] = agreement > 0 ? x[1] + c[1] : agreement < 0 ? x[1] * c[2] : x[1];
+      x[0] = x[0] + c[0] * (d - x[0]);
+      return w - x[1] * d;
+    }
+    case Rule::EMA: return a.s[0] >= 0.5 ? d - c[1] * (d - w) : w + c[0] * (d - w);
+  }
+  return w;
 }
 
+/** What the options do before the rule. */
 template <class T>
-void adaptive(const char* name, const Kernels<T>& kernels) {
-  for (int variant = 0; variant < 32; ++variant) {
-    const bool centered = variant & 1, moving = variant & 2, maximize = variant & 4, decay = variant & 8;
-    const GradientArgs gradient = variant & 16 ? GradientArgs{0.5, 0.125, 0.01} : GradientArgs{};
-    for (int64_t n : {1, 7, 16, 33, 100}) {
-      Values values(static_cast<uint64_t>(variant + 1));
-      std::vector<T> w = values.many<T>(n), g = values.many<T>(n), v(w.size(), T(2)), avg(w.size()), buf = w;
-      std::vector<T> w1 = w, v1 = v, avg1 = avg, buf1 = buf, sum = v, sum1 = v, w2 = w, w3 = w;
-      const RmspropArgs rms = {0.01, 0.9, 1e-3, 0.5, decay ? 0.02 : 0.0, maximize, gradient};
-      const AdagradArgs ada = {0.01, 1e-3, decay ? 0.02 : 0.0, maximize, gradient};
-      kernels.rmsprop(rms, n, w.data(), g.data(), v.data(), centered ? avg.data() : nullptr,
-                      moving ? buf.data() : nullptr);
-      kernels.adagrad(ada, n, w2.data(), g.data(), sum.data());
-      for (size_t i = 0; i < w.size(); ++i) {
-        T d = shaped(gradient, maximize, g[i], w1[i]);
-        if (decay) d = d + T(0.02) * w1[i];
-        v1[i] = T(0.9) * v1[i] + (T(1 - 0.9) * d) * d;
-        T spread = v1[i];
-        if (centered) {
-          avg1[i] = avg1[i] + T(1 - 0.9) * (d - avg1[i]);
-          spread = v1[i] - avg1[i] * avg1[i];
+T shaped(const OptimArgs& a, T g, T& w) {
+  if (a.scale != 1) g = g * T(a.scale);
+  g = std::min(std::max(g, T(-a.clip_value)), T(a.clip_value));
+  if (a.maximize) g = -g;
+  if (a.l1 != 0) g = g + T(a.l1) * sign_of(w);
+  if (a.weight_decay != 0 && a.decoupled) w = w * T(1 - a.lr * a.weight_decay);
+  return a.weight_decay != 0 && !a.decoupled ? g + T(a.weight_decay) * w : g;
+}
+
+struct Case {
+  Rule rule;
+  std::initializer_list<int> present;
+  std::initializer_list<double> scalars;
+};
+
+const Case kCases[] = {
+    {Rule::SGD, {0, 1}, {0.1, 0.9, 0.75, 0.9}},
+    {Rule::ADAM, {3, 7}, {0.1, 0.999, 0.001, 1e-3, 0.01, 3.5}},
+    {Rule::RMSPROP, {1, 3, 5, 7}, {0.01, 0.9, 0.1, 1e-3, 0.5}},
+    {Rule::ADAGRAD, {1}, {0.01, 1e-3}},
+    {Rule::ADADELTA, {3}, {0.5, 0.9, 0.1, 1e-3}},
+    {Rule::ADAMAX, {3}, {0.1, 0.999, 1e-3, 0.02}},
+    {Rule::NADAM, {3}, {0.1, 0.999, 0.001, 1e-3, 3.5, 0.01, 0.02}},
+    {Rule::RADAM, {3}, {0.1, 0.999, 0.001, 1, 1e-3, 0.02}},
+    {Rule::LION, {1}, {0.01, 0.1, 0.01}},
+    {Rule::RPROP, {3}, {0.5, 1.2, 0.5, 2}},
+    {Rule::DELTA_BAR_DELTA, {3}, {0.3, 0.01, 0.9}},
+    {Rule::EMA, {0}, {0.1, 0.9}},
+    {Rule::EMA, {0}, {1, 0}},
+};
+
+template <class T>
+void rules(const char* name, const Kernels<T>& kernels) {
+  for (const Case& c : kCases) {
+    for (const int present : c.present) {
+      for (int options = 0; options < 32; ++options) {
+        OptimArgs args{};
+        args.rule = c.rule;
+        args.present = present;
+        args.variant = options & 1;
+        args.maximize = options & 2;
+        args.decoupled = options & 4;
+        std::copy(c.scalars.begin(), c.scalars.end(), args.s);
+        args.lr = 0.1;
+        args.weight_decay = options & 8 ? 0.02 : 0;
+        if (options & 16) args.scale = 0.5, args.clip_value = 0.125, args.l1 = 0.01;
+        for (int64_t n : {1, 7, 16, 33, 100}) {
+          Values values(static_cast<uint64_t>(options + 1));
+          std::vector<T> w = values.many<T>(n), g = values.many<T>(n), x[kRuleSlots];
+          for (std::vector<T>& slot : x) {
+            slot = values.many<T>(n);
+            for (T& v : slot) v = std::abs(v) + T(slot.data() == x[0].data() && c.rule == Rule::RMSPROP ? 2 : 0);
+          }
+          std::vector<T> w1 = w, x1[kRuleSlots] = {x[0], x[1], x[2]};
+          T* slots[kRuleSlots];
+          for (int s = 0; s < kRuleSlots; ++s) slots[s] = (present >> s & 1) != 0 ? x[s].data() : nullptr;
+          kernels.optim(args, n, w.data(), g.data(), slots);
+          for (size_t i = 0; i < w.size(); ++i) {
+            T at[kRuleSlots] = {x1[0][i], x1[1][i], x1[2][i]}, weight = w1[i];
+            const T d = shaped(args, g[i], weight);
+            w1[i] = step(args, weight, d, at);
+            for (int s = 0; s < kRuleSlots; ++s) x1[s][i] = (present >> s & 1) != 0 ? at[s] : x1[s][i];
+          }
+          CHECK(check::same_bits(w, w1) && check::same_bits(x[0], x1[0]) && check::same_bits(x[1], x1[1]) &&
+                    check::same_bits(x[2], x1[2]),
+                "%s rule %d, slots %d, options %d, n %lld", name, static_cast<int>(c.rule), present, options,
+                (long long)n);
         }
-        T move = d / (std::sqrt(spread) + T(1e-3));
-        if (moving) buf1[i] = move = T(0.5) * buf1[i] + move;
-        w1[i] = w1[i] - T(0.01) * move;
-        sum1[i] = sum1[i] + d * d;
-        w3[i] = w3[i] - T(0.01) * (d / (std::sqrt(sum1[i]) + T(1e-3)));
       }
-      CHECK(check::same_bits(w, w1) && check::same_bits(v, v1) && check::same_bits(avg, avg1) &&
-                check::same_bits(buf, buf1),
-            "%s rmsprop variant %d, n %lld", name, variant, (long long)n);
-      CHECK(check::same_bits(w2, w3) && check::same_bits(sum, sum1), "%s adagrad variant %d, n %lld", name, variant,
-            (long long)n);
     }
   }
 }
@@ -127,12 +161,15 @@ void adaptive(const char* name, const Kernels<T>& kernels) {
 template <class T>
 void not_numbers(const char* name, const Kernels<T>& kernels) {
   for (bool in_scale : {false, true}) {
-    SgdArgs args = {0.1, 0, 0, 0, false, false, true};
-    args.gradient = {in_scale ? double{NAN} : 1.0, 0.5, 0};
+    OptimArgs args{};
+    args.s[0] = 0.1;
+    args.scale = in_scale ? double{NAN} : 1.0;
+    args.clip_value = 0.5;
     T w[3] = {1, 1, 1}, g[3] = {T(2), in_scale ? T(1) : T(NAN), T(-2)};
-    kernels.sgd(args, 3, w, g, nullptr);
-    CHECK(std::isnan(w[1]) && std::isnan(w[0]) == in_scale, "%s sgd with NaN", name);
-    CHECK(in_scale || (w[0] == T(1) - T(0.1) * T(0.5) && w[2] == T(1) + T(0.1) * T(0.5)), "%s sgd clips", name);
+    T* slots[kRuleSlots] = {};
+    kernels.optim(args, 3, w, g, slots);
+    CHECK(std::isnan(w[1]) && std::isnan(w[0]) == in_scale, "%s with NaN", name);
+    CHECK(in_scale || (w[0] == T(1) - T(0.1) * T(0.5) && w[2] == T(1) + T(0.1) * T(0.5)), "%s clips", name);
   }
 }
 
@@ -140,13 +177,9 @@ void not_numbers(const char* name, const Kernels<T>& kernels) {
 
 SUITE(optimizers) {
   check::each_table([](const KernelTable& t) {
-    sgd(t.name, t.f32);
-    adam(t.name, t.f32);
-    adaptive(t.name, t.f32);
+    rules(t.name, t.f32);
     not_numbers(t.name, t.f32);
   });
-  sgd("float64", float64_kernels());
-  adam("float64", float64_kernels());
-  adaptive("float64", float64_kernels());
+  rules("float64", float64_kernels());
   not_numbers("float64", float64_kernels());
 }

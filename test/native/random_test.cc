@@ -1,4 +1,4 @@
-// Philox against the known answers of Random123 and against the textbook loop, distributions, dropout; SGD and Adam.
+// Philox against the known answers of Random123 and against the textbook loop, distributions, dropout.
 #include <algorithm>
 
 #include "check.h"

@@ -9,7 +9,7 @@ const b = ops.zeros([2], { dtype: 'bool' });
 const d = ops.zeros([2, 3], { dtype: 'float64' });
 const scalar64 = ops.zeros([], { dtype: 'float64' });
 const step = ops.zeros([], { dtype: 'int32' });
-const PLAIN = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
+const PLAIN = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, form: 'sum' } as const;
 
 type Kind = new (...args: never[]) => NeuriteError;
 
@@ -240,30 +240,30 @@ const WRONG: [what: string, kind: Kind, run: () => unknown, says: string][] = [
   [
     'momentum without velocity',
     OptionError,
-    () => ops.sgdStep({ ...PLAIN, momentum: 0.9 }, scalar64, step, [{ w: x, g: x }]),
-    'sgdStep: parameter 0 lacks a slot',
+    () => ops.optimizerStep('sgd', { ...PLAIN, momentum: 0.9 }, scalar64, step, [{ w: x, g: x, slots: [] }]),
+    'optimizerStep("sgd"): parameter 0 has 0 slots, expected 1: [momentumBuffer]',
   ],
   [
     'gradient shape',
     ShapeError,
-    () => ops.sgdStep(PLAIN, scalar64, step, [{ w: x, g: ops.zeros([3]) }]),
-    'sgdStep: parameter 0: got [2,3] and [3]',
+    () => ops.optimizerStep('sgd', PLAIN, scalar64, step, [{ w: x, g: ops.zeros([3]), slots: [] }]),
+    'optimizerStep("sgd"): parameter 0: got [2,3] and [3]',
   ],
   [
     'mixed floats',
     DTypeError,
     () =>
-      ops.sgdStep(PLAIN, scalar64, step, [
-        { w: x, g: x },
-        { w: d, g: d },
+      ops.optimizerStep('sgd', PLAIN, scalar64, step, [
+        { w: x, g: x, slots: [] },
+        { w: d, g: d, slots: [] },
       ]),
-    'sgdStep: parameter 1: got float64, expected float32',
+    'optimizerStep("sgd"): parameter 1: got float64, expected float32',
   ],
   [
     'learning rate',
     DTypeError,
-    () => ops.sgdStep(PLAIN, ops.zeros([]), step, [{ w: x, g: x }]),
-    'sgdStep: got lr of float32 [], expected a float64 scalar',
+    () => ops.optimizerStep('sgd', PLAIN, ops.zeros([]), step, [{ w: x, g: x, slots: [] }]),
+    'optimizerStep("sgd"): got lr of float32 [], expected a float64 scalar',
   ],
 ];
 

@@ -1,204 +1,233 @@
 import { fullLeaf } from '../../src/graph/leaves.js';
-import type { Tensor } from '../../src/graph/tensor.js';
-import { build } from '../../src/graph/tensor.js';
+import { build, type Tensor } from '../../src/graph/tensor.js';
 import {
-  type AdagradAttrs,
-  type AdamAttrs,
   abs,
-  adagradStep,
-  adamStep,
   add,
   clipScale,
-  type RmspropAttrs,
-  rmspropStep,
-  type SgdAttrs,
-  sgdStep,
+  type OptimizerRule,
+  optimizerStep,
+  type RuleAttrs,
+  ruleSlots,
+  type StepAttrs,
 } from '../../src/ops/index.js';
 import { optimOps } from '../../src/ops/optim.js';
 import { float, floats, type OpCase } from './case.js';
 
-const LR = 0.1;
-const lr = () => fullLeaf([], LR, 'float64');
+const lr = () => fullLeaf([], 0.1, 'float64');
 const stepAt = (n: number) => fullLeaf([], n, 'int32');
+const scale = () => fullLeaf([], 0.7, 'float64');
 
-const PLAIN: SgdAttrs = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
-const SGD: Record<string, SgdAttrs> = {
-  plain: PLAIN,
-  'weight decay, maximize': { ...PLAIN, weightDecay: 0.01, maximize: true },
-  momentum: { ...PLAIN, momentum: 0.9 },
-  dampening: { ...PLAIN, momentum: 0.9, dampening: 0.5, weightDecay: 0.1 },
-  nesterov: { ...PLAIN, momentum: 0.9, nesterov: true },
+const SGD = { momentum: 0, dampening: 0, nesterov: false, form: 'sum' } as const;
+const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8, epsInSqrt: false, biasCorrection: true, amsgrad: false };
+const RMSPROP = { alpha: 0.9, eps: 1e-2, epsInSqrt: false, momentum: 0, centered: false };
+const ADAGRAD = { lrDecay: 0, eps: 1e-10, epsInSqrt: false };
+const MOMENTS = { beta1: 0.9, beta2: 0.99, eps: 1e-3 };
+const L2 = { weightDecay: 0.01, maximize: true };
+const DECOUPLED = { weightDecay: 0.1, decoupled: true };
+/** Options that change every gradient; these cases get a scale as clipping by norm gives it as well. */
+const SHAPED = { clipValue: 0.25, l1: 0.03 };
+
+type Variants<R extends OptimizerRule> = Readonly<Record<string, RuleAttrs[R] & StepAttrs>>;
+/** Every option of every rule at least once. */
+const VARIANTS: { readonly [R in OptimizerRule]: Variants<R> } = {
+  sgd: {
+    plain: SGD,
+    'weight decay, maximize': { ...SGD, ...L2 },
+    decoupled: { ...SGD, ...DECOUPLED, momentum: 0.5 },
+    momentum: { ...SGD, momentum: 0.9 },
+    dampening: { ...SGD, momentum: 0.9, dampening: 0.5, weightDecay: 0.1 },
+    nesterov: { ...SGD, momentum: 0.9, nesterov: true },
+    scaled: { ...SGD, momentum: 0.9, form: 'scaled' },
+    'scaled, plain': { ...SGD, form: 'scaled' },
+    'negative, nesterov': { ...SGD, momentum: 0.9, form: 'negative', nesterov: true },
+    average: { ...SGD, momentum: 0.9, form: 'average' },
+  },
+  adam: {
+    adam: ADAM,
+    'l2, maximize': { ...ADAM, ...L2 },
+    adamw: { ...ADAM, ...DECOUPLED },
+    'large eps': { ...ADAM, eps: 0.1, beta1: 0 },
+    amsgrad: { ...ADAM, amsgrad: true, eps: 0.01 },
+    'eps inside, no correction': { ...ADAM, eps: 0.01, epsInSqrt: true, biasCorrection: false },
+    'eps inside, amsgrad': { ...ADAM, eps: 0.01, epsInSqrt: true, amsgrad: true },
+  },
+  rmsprop: {
+    rmsprop: RMSPROP,
+    momentum: { ...RMSPROP, momentum: 0.9, maximize: true },
+    centered: { ...RMSPROP, centered: true, weightDecay: 0.01 },
+    'centered, momentum, eps inside': { ...RMSPROP, centered: true, momentum: 0.5, epsInSqrt: true },
+  },
+  adagrad: {
+    adagrad: ADAGRAD,
+    'decays, maximize': { lrDecay: 0.1, eps: 1e-3, epsInSqrt: false, ...L2 },
+    'eps inside': { ...ADAGRAD, eps: 0.1, epsInSqrt: true, ...DECOUPLED },
+  },
+  adadelta: { adadelta: { rho: 0.9, eps: 1e-2 }, l2: { rho: 0.5, eps: 1e-2, ...L2 } },
+  adamax: { adamax: MOMENTS, l2: { ...MOMENTS, ...L2 } },
+  nadam: {
+    nadam: { ...MOMENTS, momentumDecay: 4e-3 },
+    decoupled: { ...MOMENTS, momentumDecay: 0.1, ...DECOUPLED },
+    'no momentum': { ...MOMENTS, beta1: 0, momentumDecay: 0 },
+  },
+  radam: { radam: MOMENTS, decoupled: { ...MOMENTS, ...DECOUPLED } },
+  lion: { lion: { beta1: 0.9, beta2: 0.99 }, decoupled: { beta1: 0.5, beta2: 0.9, ...DECOUPLED } },
+  rprop: {
+    rprop: { etaMinus: 0.5, etaPlus: 1.2, stepMin: 1e-6, stepMax: 50 },
+    clamped: { etaMinus: 0.5, etaPlus: 1.2, stepMin: 1.1, stepMax: 1.3, ...L2 },
+  },
+  deltaBarDelta: {
+    deltaBarDelta: { theta: 0.7, kappa: 1e-3, phi: 0.1 },
+    l2: { theta: 0.5, kappa: 0.1, phi: 0.5, ...L2 },
+  },
+  ema: { ema: { decay: 0.9, biasCorrection: false }, corrected: { decay: 0.9, biasCorrection: true } },
 };
-const ADAM0: AdamAttrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decoupled: false, maximize: false };
-const ADAM: Record<string, AdamAttrs> = {
-  adam: ADAM0,
-  'l2, maximize': { ...ADAM0, weightDecay: 0.01, maximize: true },
-  adamw: { ...ADAM0, weightDecay: 0.1, decoupled: true },
-  'large eps': { ...ADAM0, eps: 0.1, beta1: 0 },
-};
 
-/** A handful of roundings of numbers of the size of the inputs and of one step. */
-const bound = (...x: Tensor[]) => x.map((t) => add(abs(t), 1));
+/** Rules that look at the sign of a gradient have kinks. */
+const KINKS: ReadonlySet<OptimizerRule> = new Set(['lion', 'rprop', 'deltaBarDelta', 'adamax']);
 
-function sgd(name: string, attrs: SgdAttrs, sizes: readonly number[], steps: number): OpCase {
-  const slots = attrs.momentum === 0 ? 0 : 1;
+/**
+ * One step of every size in `sizes` at once. The slots are in [1, 2), so that roots are at least 0.5 and, before bias correction,
+ * a step is below 4; at the first step Adam's second moment counts a thousandfold less, and its first one ten times more.
+ */
+function stepCase<R extends OptimizerRule>(
+  rule: R,
+  name: string,
+  attrs: RuleAttrs[R] & StepAttrs,
+  sizes: readonly number[],
+  steps: number,
+  scaled = false,
+): OpCase {
+  const slots = ruleSlots(rule, attrs).length;
+  const inputs = sizes.flatMap((n, i) => [
+    float([n], -1, 1, 10 * i + 1),
+    float([n], 0.1, 1, 10 * i + 2),
+    ...Array.from({ length: slots }, (_, s) =>
+      // The mean that centres RMSprop must be below the root of the mean of squares.
+      rule === 'rmsprop' && s === 1 ? float([n], 0, 0.5, 10 * i + 4) : float([n], 1, 2, 10 * i + 3 + s),
+    ),
+  ]);
   const width = 2 + slots;
-  const inputs = sizes.flatMap((n, i) => Array.from({ length: width }, (_, k) => float([n], -1, 1, 10 * i + k + 1)));
   return {
-    name: `${name}, step ${steps}, sizes ${sizes}`,
+    name: `${name}${scaled ? ', scaled' : ''}, step ${steps}, sizes ${sizes}`,
     inputs,
     run: (...x) => {
       const params = sizes.map((_, i) => {
-        const [w, g, v] = x.slice(i * width, (i + 1) * width);
-        return v === undefined ? { w, g } : { w, g, v };
+        const [w, g, ...rest] = x.slice(i * width, (i + 1) * width);
+        return { w, g, slots: rest };
       });
-      const next = sgdStep(attrs, lr(), stepAt(steps), params);
-      return next.params.flatMap((p) => (p.v === undefined ? [p.w] : [p.w, p.v]));
+      const next = optimizerStep(rule, attrs, lr(), stepAt(steps), params, scaled ? { scale: scale() } : {});
+      return next.params.flatMap((p) => [p.w, ...p.slots]);
     },
-    bound: { count: 8, scale: (...x) => bound(...x.filter((_, i) => i % width !== 1)) },
-  };
-}
-
-function adam(name: string, attrs: AdamAttrs, sizes: readonly number[], steps: number): OpCase {
-  const inputs = sizes.flatMap((n, i) => [
-    float([n], -1, 1, 4 * i + 1),
-    float([n], 0.1, 1, 4 * i + 2),
-    float([n], -1, 1, 4 * i + 3),
-    float([n], 0.01, 1, 4 * i + 4),
-  ]);
-  return {
-    name: `${name}, step ${steps}, sizes ${sizes}`,
-    inputs,
-    run: (...x) => {
-      const params = sizes.map((_, i) => ({ w: x[4 * i], g: x[4 * i + 1], m: x[4 * i + 2], v: x[4 * i + 3] }));
-      return adamStep(attrs, lr(), stepAt(steps), params).params.flatMap((p) => [p.w, p.m, p.v]);
+    bound: {
+      count: 16,
+      scale: (...x) => x.filter((_, i) => i % width !== 1).map((t: Tensor) => add(abs(t), 10)),
     },
-    // One step is at most lr m / sqrt(v) ~ lr * 1 / 0.1 = 1 before bias correction, 10 with it.
-    bound: { count: 16, scale: (...x) => bound(...x.filter((_, i) => i % 4 !== 1)).map((t) => add(t, 10)) },
+    ...(KINKS.has(rule) || scaled ? { grad: false } : {}),
   };
 }
-
-const RMSPROP0: RmspropAttrs = { alpha: 0.9, eps: 1e-2, momentum: 0, centered: false, weightDecay: 0, maximize: false };
-const RMSPROP: Record<string, RmspropAttrs> = {
-  rmsprop: RMSPROP0,
-  momentum: { ...RMSPROP0, momentum: 0.9, maximize: true },
-  centered: { ...RMSPROP0, centered: true, weightDecay: 0.01 },
-  'centered, momentum': { ...RMSPROP0, centered: true, momentum: 0.5 },
-};
-const ADAGRAD: Record<string, AdagradAttrs> = {
-  adagrad: { lrDecay: 0, eps: 1e-10, weightDecay: 0, maximize: false },
-  'decays, maximize': { lrDecay: 0.1, eps: 1e-3, weightDecay: 0.1, maximize: true },
-};
-
-/** Options that change every gradient, with a scale as clipping by norm gives it. */
-const SHAPED = { clipValue: 0.25, l1: 0.03 };
-const scale = () => fullLeaf([], 0.7, 'float64');
-
-function rmsprop(name: string, attrs: RmspropAttrs, n: number): OpCase {
-  const slots = [...(attrs.centered ? ['avg'] : []), ...(attrs.momentum === 0 ? [] : ['buf'])];
-  // v is above avg^2, so that the centered root has no cancellation.
-  const inputs = [
-    float([n], -1, 1, 1),
-    float([n], -1, 1, 2),
-    float([n], 1, 2, 3),
-    ...slots.map((_, i) => float([n], 0, 0.5, 4 + i)),
-  ];
-  return {
-    name: `${name}, size ${n}`,
-    inputs,
-    run: (w, g, v, ...others) => {
-      const rest = Object.fromEntries(slots.map((s, i) => [s, others[i]]));
-      const [p] = rmspropStep(attrs, lr(), stepAt(3), [{ w, g, v, ...rest }]).params;
-      return [p.w, p.v, p.avg, p.buf].filter((t) => t !== undefined);
-    },
-    // sqrt(0.9 - 0.25) > 0.8, so a step is below 2 and every term below 4.
-    bound: { count: 16, scale: (w) => inputs.slice(1).map(() => add(abs(w), 4)) },
-  };
-}
-
-function adagrad(name: string, attrs: AdagradAttrs, n: number): OpCase {
-  return {
-    name: `${name}, size ${n}`,
-    inputs: [float([n], -1, 1, 1), float([n], -1, 1, 2), float([n], 0.1, 1, 3)],
-    run: (w, g, v) => {
-      const [p] = adagradStep(attrs, lr(), stepAt(3), [{ w, g, v }]).params;
-      return [p.w, p.v];
-    },
-    bound: { count: 16, scale: (w) => [add(abs(w), 4), add(abs(w), 4)] },
-  };
-}
-
-/** Every optimizer with scaled, clipped gradients and an L1 penalty; large eps keeps the derivatives tame. */
-function shaped(name: 'sgd' | 'adam' | 'rmsprop' | 'adagrad', n: number, maximize: boolean): OpCase {
-  const inputs = [float([n], -1, 1, 1), float([n], -1, 1, 2), float([n], 1, 2, 3), float([n], 1, 2, 4)];
-  const steps: Record<typeof name, (w: Tensor, g: Tensor, m: Tensor, v: Tensor) => Tensor> = {
-    sgd: (w, g) => sgdStep({ ...PLAIN, ...SHAPED, maximize }, lr(), stepAt(1), [{ w, g }], scale()).params[0].w,
-    adam: (w, g, m, v) =>
-      adamStep({ ...ADAM0, ...SHAPED, eps: 0.1, maximize }, lr(), stepAt(9), [{ w, g, m, v }], scale()).params[0].w,
-    rmsprop: (w, g, _, v) =>
-      rmspropStep({ ...RMSPROP0, ...SHAPED, maximize }, lr(), stepAt(1), [{ w, g, v }], scale()).params[0].w,
-    adagrad: (w, g, _, v) =>
-      adagradStep({ ...ADAGRAD.adagrad, ...SHAPED, maximize }, lr(), stepAt(1), [{ w, g, v }], scale()).params[0].w,
-  };
-  return {
-    name: `scaled, clipped, l1${maximize ? ', maximize' : ''}, size ${n}`,
-    inputs,
-    run: (w, g, m, v) => steps[name](w, g, m, v),
-    bound: { count: 16, scale: (w) => add(abs(w), 10) },
-  };
-}
-const shapedCases = (name: Parameters<typeof shaped>[0]) =>
-  [1, 17, 33].flatMap((n) => [shaped(name, n, false), shaped(name, n, true)]);
 
 const SIZES = [[1], [0, 3], [15, 16, 17], [4, 33]];
 
+function casesOf<R extends OptimizerRule>(rule: R): OpCase[] {
+  const variants = Object.entries(VARIANTS[rule]) as [string, RuleAttrs[R] & StepAttrs][];
+  const [[first, attrs]] = variants;
+  return [
+    ...variants.flatMap(([name, a]) =>
+      [0, 9].flatMap((steps) =>
+        (a === attrs ? SIZES : [[4, 33]]).map((sizes) => stepCase(rule, name, a, sizes, steps)),
+      ),
+    ),
+    ...[1, 17].flatMap((n) =>
+      [false, true].map((maximize) => {
+        const name = `clipped, l1${maximize ? ', maximize' : ''}`;
+        return stepCase(rule, name, { ...attrs, ...SHAPED, maximize }, [n], 3, true);
+      }),
+    ),
+    stepCase(rule, first, attrs, [100_003], 1),
+  ];
+}
+
+/** A closed gate leaves weight, slots and count; an open one is no gate. */
+const gated = (gate: number): OpCase => ({
+  name: `gate ${gate}`,
+  inputs: [floats([1, 2]), floats([2, -2]), floats([0, 0])],
+  run: (w, g, v) => {
+    const attrs = { ...SGD, momentum: 0.5 };
+    const controls = { gate: fullLeaf([], gate, 'float64') };
+    const { step, params } = optimizerStep('sgd', attrs, lr(), stepAt(4), [{ w, g, slots: [v] }], controls);
+    return [params[0].w, ...params[0].slots, step];
+  },
+  bound: { count: 4, scale: (w, _, v) => [abs(w), add(abs(v), 2), fullLeaf([], 0, 'int32')] },
+  expected: gate === 0 ? [1, 2] : [0.8, 2.2],
+  grad: false,
+});
+
 export const optimCases = {
   sgd: [
-    ...Object.entries(SGD).flatMap(([name, attrs]) =>
-      [0, 3].flatMap((steps) => SIZES.map((s) => sgd(name, attrs, s, steps))),
-    ),
-    sgd('momentum', SGD.momentum, [100_003], 1),
+    ...casesOf('sgd'),
     {
       name: 'known',
       inputs: [floats([1]), floats([2])],
-      run: (w, g) => sgdStep(PLAIN, lr(), stepAt(0), [{ w, g }]).params[0].w,
+      run: (w, g) => optimizerStep('sgd', SGD, lr(), stepAt(0), [{ w, g, slots: [] }]).params[0].w,
       bound: { ulps: 1 },
       expected: [0.8],
     },
     {
       name: 'counts',
       inputs: [floats([1]), floats([2])],
-      run: (w, g) => sgdStep(PLAIN, lr(), stepAt(41), [{ w, g }]).step,
+      run: (w, g) => optimizerStep('sgd', SGD, lr(), stepAt(41), [{ w, g, slots: [] }]).step,
       bound: 'exact',
       expected: [42],
     },
-    ...shapedCases('sgd'),
+    gated(0),
+    gated(1),
   ],
   adam: [
-    ...Object.entries(ADAM).flatMap(([name, attrs]) =>
-      [0, 9].flatMap((steps) => SIZES.map((s) => adam(name, attrs, s, steps))),
-    ),
-    adam('adam', ADAM.adam, [100_003], 1),
+    ...casesOf('adam'),
     // From zero moments the first step is lr * sign(g), whatever the gradient's size.
     {
       name: 'first step',
       inputs: [floats([1, 1]), floats([50, -0.01]), floats([0, 0]), floats([0, 0])],
-      run: (w, g, m, v) => adamStep({ ...ADAM0, eps: 0 }, lr(), stepAt(0), [{ w, g, m, v }]).params[0].w,
+      run: (w, g, m, v) =>
+        optimizerStep('adam', { ...ADAM, eps: 0 }, lr(), stepAt(0), [{ w, g, slots: [m, v] }]).params[0].w,
       bound: { ulps: 8 },
       expected: [0.9, 1.1],
     },
-    ...shapedCases('adam'),
   ],
-  rmsprop: [
-    ...Object.entries(RMSPROP).flatMap(([name, attrs]) => [1, 15, 16, 17, 33].map((n) => rmsprop(name, attrs, n))),
-    rmsprop('momentum', RMSPROP.momentum, 100_003),
-    ...shapedCases('rmsprop'),
+  rmsprop: casesOf('rmsprop'),
+  adagrad: casesOf('adagrad'),
+  adadelta: casesOf('adadelta'),
+  adamax: casesOf('adamax'),
+  nadam: casesOf('nadam'),
+  radam: casesOf('radam'),
+  lion: casesOf('lion'),
+  rprop: [
+    ...casesOf('rprop'),
+    {
+      name: 'grows, shrinks and waits',
+      inputs: [floats([0, 0, 0]), floats([1, 1, 1]), floats([2, -2, 0]), floats([1, 1, 1])],
+      run: (w, g, prev, rate) =>
+        optimizerStep('rprop', VARIANTS.rprop.rprop, lr(), stepAt(3), [{ w, g, slots: [prev, rate] }]).params[0].w,
+      bound: { ulps: 2 },
+      expected: [-1.2, 0, -1],
+      grad: false,
+    },
   ],
-  adagrad: [
-    ...Object.entries(ADAGRAD).flatMap(([name, attrs]) => [1, 15, 16, 17, 33].map((n) => adagrad(name, attrs, n))),
-    adagrad('adagrad', ADAGRAD.adagrad, 100_003),
-    ...shapedCases('adagrad'),
+  deltaBarDelta: [
+    ...casesOf('deltaBarDelta'),
+    {
+      name: 'adds, cuts and keeps',
+      inputs: [floats([0, 0, 0]), floats([1, 1, 1]), floats([2, -2, 0]), floats([1, 1, 1])],
+      run: (w, g, bar, rate) => {
+        const attrs = { theta: 0.7, kappa: 0.25, phi: 0.5 };
+        return optimizerStep('deltaBarDelta', attrs, lr(), stepAt(3), [{ w, g, slots: [bar, rate] }]).params[0].w;
+      },
+      bound: { ulps: 2 },
+      expected: [-1.25, -0.5, -1],
+      grad: false,
+    },
   ],
+  ema: casesOf('ema'),
   sumSquares: [
     ...[[[1]], [[3], [0], [2, 2]], [[17], [4096], [4097]], [[100_003], [33], [70_000]]].map(
       (shapes): OpCase => ({

@@ -16,6 +16,7 @@ import {
   NONE,
   Opcode,
   type OpcodeName,
+  RULE_OPTIONS,
   SLOT_WORDS,
   SlotFlag,
   VERSION,
@@ -257,13 +258,6 @@ class Reader {
     const doubles = (...names: string[]) => {
       for (const n of names) p[n] = this.f64();
     };
-    /** What may follow the parameters of an optimizer. */
-    const gradient = () => {
-      if (this.at === this.words.length) return;
-      m.scale = this.optional('read', 'float64', 1);
-      doubles('clipValue', 'l1');
-      this.check(p.clipValue >= 0, 'clipValue');
-    };
     switch (this.opcode) {
       case 'FUSED': {
         this.expect('float32', 'float64', 'int32');
@@ -406,44 +400,23 @@ class Reader {
         m.in = this.memory('read', dtype, p.n);
         m.out = this.memory('write', dtype, p.n);
         break;
-      case 'SGD':
-      case 'ADAM': {
+      case 'OPTIM': {
         this.expect('float32', 'float64');
-        const adam = this.opcode === 'ADAM';
-        flags(adam ? 'decoupled' : 'nesterov', 'maximize');
-        doubles(...(adam ? ['beta1', 'beta2', 'eps', 'weightDecay'] : ['momentum', 'dampening', 'weightDecay']));
+        sizes('rule', 'flags', 'present');
+        this.check(p.rule < RULE_OPTIONS.length && p.flags < 32 && p.present < 8, 'rule');
+        constants = this.list(RULE_OPTIONS[p.rule], () => this.f64());
+        doubles('weightDecay', 'clipValue', 'l1');
+        this.check(p.clipValue >= 0, 'clipValue');
         m.lr = this.memory('read', 'float64', 1);
         m.step = this.memory('update', 'int32', 1);
+        m.scale = this.optional('read', 'float64', 1);
+        m.gate = this.optional('read', 'float64', 1);
         params = this.list(this.size(), () => {
           const n = this.size();
-          const w = this.memory('update', dtype, n);
-          const g = this.memory('read', dtype, n);
-          if (!adam) return { n, m: { w, g, v: this.optional('update', dtype, n) } };
-          return { n, m: { w, g, m: this.memory('update', dtype, n), v: this.memory('update', dtype, n) } };
+          const one: Record<string, Memory> = { w: this.memory('update', dtype, n), g: this.memory('read', dtype, n) };
+          for (let s = 0; s < 3; s++) if ((p.present >> s) & 1) one[`s${s}`] = this.memory('update', dtype, n);
+          return { n, m: one };
         });
-        gradient();
-        break;
-      }
-      case 'RMSPROP':
-      case 'ADAGRAD': {
-        this.expect('float32', 'float64');
-        const adagrad = this.opcode === 'ADAGRAD';
-        flags('maximize');
-        doubles(...(adagrad ? ['lrDecay', 'eps', 'weightDecay'] : ['alpha', 'eps', 'momentum', 'weightDecay']));
-        m.lr = this.memory('read', 'float64', 1);
-        m.step = this.memory('update', 'int32', 1);
-        params = this.list(this.size(), () => {
-          const n = this.size();
-          const one = {
-            w: this.memory('update', dtype, n),
-            g: this.memory('read', dtype, n),
-            v: this.memory('update', dtype, n),
-          };
-          if (adagrad) return { n, m: one };
-          const [avg, buf] = [this.optional('update', dtype, n), this.optional('update', dtype, n)];
-          return { n, m: { ...one, avg, buf } };
-        });
-        gradient();
         break;
       }
       case 'SUM_SQUARES':

@@ -6,8 +6,9 @@ import type { OpDef } from '../../src/graph/op.js';
 import type { Attrs } from '../../src/graph/tensor.js';
 import type { ArrayReference } from '../../src/ops/define.js';
 import { OPS } from '../../src/ops/index.js';
+import { NUMBERS, RULES, type Rule as RuleOf } from '../../src/ops/optim-rules.js';
 import { normals, uniforms } from '../../src/ops/philox.js';
-import { DTYPE_BYTES, type MicroName, SlotFlag } from '../../src/program/opcodes.gen.js';
+import { DTYPE_BYTES, type MicroName, Rule, SlotFlag } from '../../src/program/opcodes.gen.js';
 import { type Decoded, type DecodedProgram, decode, type Memory, type Window } from './decode.js';
 
 /** One run. `slots[i]` holds the elements of slot i and is changed in place. Throws when an instruction fails. */
@@ -189,10 +190,7 @@ class Machine {
         this.write(m.out, x);
         break;
       }
-      case 'SGD':
-      case 'ADAM':
-      case 'RMSPROP':
-      case 'ADAGRAD':
+      case 'OPTIM':
         this.optimizer(i, round);
         break;
       case 'SUM_SQUARES': {
@@ -366,54 +364,47 @@ class Machine {
     if (m.colsum !== null) this.write(m.colsum, reduce(1, { outer: 1, r: p.m, inner: p.n }, out, dtype));
   }
 
-  private optimizer({ opcode, p, m, params }: Decoded, round: (x: number) => number): void {
+  private optimizer({ p, m, params, constants }: Decoded, round: (x: number) => number): void {
     const [lr] = this.read(m.lr, 1);
     const [step] = this.read(m.step, 1);
-    for (const param of params) {
-      const { n } = param;
-      const w = this.read(param.m.w, n);
-      const scale = m.scale === undefined || m.scale === null ? 1 : this.read(m.scale, 1)[0];
-      const { clipValue: limit = Infinity, l1 = 0 } = p;
-      const g = this.read(param.m.g, n).map((x, i) => {
-        const clipped = Math.min(Math.max(round(x * round(scale)), -limit), limit);
-        return round((p.maximize ? -clipped : clipped) + l1 * Math.sign(w[i]));
-      });
-      const v = param.m.v === null ? null : this.read(param.m.v, n);
-      const optional = (x: Memory | null | undefined) => (x === undefined || x === null ? null : this.read(x, n));
-      const [first, avg, buf] = [param.m.m, param.m.avg, param.m.buf].map(optional);
+    if (m.gate !== null && this.read(m.gate, 1)[0] === 0) return;
+    const scale = m.scale === null ? 1 : this.read(m.scale, 1)[0];
+    const next = ruleOf(p, constants, lr, step + 1);
+    for (const { n, m: memory } of params) {
+      const g = this.read(memory.g, n);
+      const cells = Object.keys(memory).filter((name) => name !== 'g');
+      const values = cells.map((name) => this.read(memory[name], n));
       for (let i = 0; i < n; i++) {
-        if (opcode === 'ADAGRAD' && v !== null) {
-          const d = round(g[i] + p.weightDecay * w[i]);
-          v[i] = round(v[i] + d * d);
-          w[i] = round(w[i] - ((lr / (1 + step * p.lrDecay)) * d) / (Math.sqrt(v[i]) + p.eps));
-        } else if (opcode === 'RMSPROP' && v !== null) {
-          const d = round(g[i] + p.weightDecay * w[i]);
-          v[i] = round(p.alpha * v[i] + (1 - p.alpha) * d * d);
-          if (avg !== null) avg[i] = round(p.alpha * avg[i] + (1 - p.alpha) * d);
-          const scaled = d / (Math.sqrt(v[i] - (avg === null ? 0 : avg[i] ** 2)) + p.eps);
-          if (buf !== null) buf[i] = round(p.momentum * buf[i] + scaled);
-          w[i] = round(w[i] - lr * (buf === null ? scaled : buf[i]));
-        } else if (opcode === 'SGD') {
-          const d = round(g[i] + p.weightDecay * w[i]);
-          if (v !== null) v[i] = step === 0 ? d : round(p.momentum * v[i] + (1 - p.dampening) * d);
-          w[i] = round(w[i] - lr * (v === null ? d : p.nesterov ? d + p.momentum * v[i] : v[i]));
-        } else if (first !== null && v !== null) {
-          const d = p.decoupled ? g[i] : round(g[i] + p.weightDecay * w[i]);
-          if (p.decoupled) w[i] = round(w[i] * (1 - lr * p.weightDecay));
-          first[i] = round(p.beta1 * first[i] + (1 - p.beta1) * d);
-          v[i] = round(p.beta2 * v[i] + (1 - p.beta2) * d * d);
-          const root = Math.sqrt(v[i]) / Math.sqrt(1 - p.beta2 ** (step + 1));
-          w[i] = round(w[i] - ((lr / (1 - p.beta1 ** (step + 1))) * first[i]) / (root + p.eps));
-        }
+        const [w, ...slots] = values.map((v) => v[i]);
+        const clipped = Math.min(Math.max(round(g[i] * round(scale)), -p.clipValue), p.clipValue);
+        const d = round((p.flags & 1 ? -clipped : clipped) + p.l1 * Math.sign(w));
+        const decoupled = (p.flags & 2) !== 0;
+        const kept = decoupled ? round(w * (1 - lr * p.weightDecay)) : w;
+        const result = next(kept, decoupled ? d : round(d + p.weightDecay * w), slots);
+        for (const [k, x] of result.entries()) values[k][i] = round(x);
       }
-      this.write(param.m.w, w);
-      if (v !== null) this.write(param.m.v, v);
-      if (first !== null) this.write(param.m.m, first);
-      if (avg !== null) this.write(param.m.avg, avg);
-      if (buf !== null) this.write(param.m.buf, buf);
+      for (const [k, name] of cells.entries()) this.write(memory[name], values[k]);
     }
     this.write(m.step, Float64Array.of(step + 1));
   }
+}
+
+/** The rules that the programs of these tests use, from the words of the instruction. */
+function ruleOf({ rule, flags, present }: Decoded['p'], o: readonly number[], lr: number, t: number) {
+  const use = <A>(r: RuleOf<A>, attrs: A) => {
+    const scalars = r.scalars(NUMBERS, attrs, lr, t);
+    return (w: number, g: number, slots: readonly number[]) => r.step(NUMBERS, attrs, w, g, slots, scalars);
+  };
+  if (rule === Rule.SGD && flags < 8) {
+    const momentum = present === 0 ? 0 : o[0];
+    return use(RULES.sgd, { momentum, dampening: o[1], nesterov: (flags & 4) !== 0, form: 'sum' });
+  }
+  if (rule === Rule.ADAM && present === 3) {
+    const [beta1, beta2, eps] = o;
+    const rest = { epsInSqrt: (flags & 4) !== 0, biasCorrection: (flags & 8) === 0, amsgrad: false };
+    return use(RULES.adam, { beta1, beta2, eps, ...rest });
+  }
+  throw new Error(`the interpreter has no rule ${rule} with flags ${flags}`);
 }
 
 function offsets({ dims, strides, offset }: Window): number[] {

@@ -8,8 +8,15 @@ import { graphState } from '../../src/graph/trace.js';
 import * as ops from '../../src/ops/index.js';
 import { cell, type Graph, traced, valuesFor } from './harness.js';
 
-const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decoupled: false, maximize: false };
-const SGD = { momentum: 0.9, dampening: 0, weightDecay: 1e-4, nesterov: false, maximize: false };
+const ADAM = {
+  beta1: 0.9,
+  beta2: 0.999,
+  eps: 1e-8,
+  epsInSqrt: false,
+  biasCorrection: true,
+  amsgrad: false,
+};
+const SGD = { momentum: 0.9, dampening: 0, weightDecay: 1e-4, nesterov: false, form: 'sum' } as const;
 
 /** Weights and biases of dense layers, with an activation between them. */
 class Net {
@@ -58,8 +65,9 @@ function adam(net: Net): (grads: Readonly<Record<string, Tensor>>) => void {
     v: zero(w.shape, `${name}.v`),
   }));
   return (grads) => {
-    const params = slots.map(({ name, w, m, v }) => ({ w: w.read(), g: grads[name], m: m.read(), v: v.read() }));
-    const next = ops.adamStep(
+    const params = slots.map(({ name, w, m, v }) => ({ w: w.read(), g: grads[name], slots: [m.read(), v.read()] }));
+    const next = ops.optimizerStep(
+      'adam',
       ADAM,
       hostScalar(() => 1e-3),
       step.read(),
@@ -68,8 +76,8 @@ function adam(net: Net): (grads: Readonly<Record<string, Tensor>>) => void {
     step.assign(next.step);
     slots.forEach(({ w, m, v }, i) => {
       w.assign(next.params[i].w);
-      m.assign(next.params[i].m);
-      v.assign(next.params[i].v);
+      m.assign(next.params[i].slots[0]);
+      v.assign(next.params[i].slots[1]);
     });
   };
 }
@@ -78,8 +86,9 @@ function sgd(net: Net): (grads: Readonly<Record<string, Tensor>>) => void {
   const step = cell([], 'int32', 'step');
   const slots = [...net.cells].map(([name, w]) => ({ name, w, v: zero(w.shape, `${name}.v`) }));
   return (grads) => {
-    const params = slots.map(({ name, w, v }) => ({ w: w.read(), g: grads[name], v: v.read() }));
-    const next = ops.sgdStep(
+    const params = slots.map(({ name, w, v }) => ({ w: w.read(), g: grads[name], slots: [v.read()] }));
+    const next = ops.optimizerStep(
+      'sgd',
       SGD,
       hostScalar(() => 0.1),
       step.read(),
@@ -88,7 +97,7 @@ function sgd(net: Net): (grads: Readonly<Record<string, Tensor>>) => void {
     step.assign(next.step);
     slots.forEach(({ w, v }, i) => {
       w.assign(next.params[i].w);
-      v.assign(next.params[i].v as Tensor);
+      v.assign(next.params[i].slots[0]);
     });
   };
 }

@@ -18,11 +18,11 @@ describe('lowered programs', () => {
     const count = (name: string) => opcodes(fused.listing).filter((o) => o === name).length;
     expect(count('gemm')).toBe(8); // 3 forward, 3 for weights, 2 for inputs
     expect(count('softmax_ce')).toBe(1);
-    expect(count('adam')).toBe(1);
+    expect(count('optim')).toBe(1);
     expect(count('fused')).toBeLessThanOrEqual(2); // mean of the loss, gradient of the mean
     expect(count('reduce')).toBe(2); // the loss, the last bias
     expect(count('copy')).toBe(0);
-    expect(opcodes(fused.listing).at(-1)).toBe('adam');
+    expect(opcodes(fused.listing).at(-1)).toBe('optim');
     expect(fused.listing.match(/ relu ->/g)).toHaveLength(2);
     expect(fused.listing.match(/relu' .* colsum /g)).toHaveLength(2);
   });

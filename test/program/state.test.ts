@@ -3,12 +3,11 @@ import { hostScalar } from '../../src/graph/feed.js';
 import { inputLeaf } from '../../src/graph/leaves.js';
 import type { Tensor } from '../../src/graph/tensor.js';
 import {
-  adamStep,
   add,
   checkFinite,
   matmul,
   mul,
-  sgdStep,
+  optimizerStep,
   softmaxCrossEntropy,
   sub,
   sum,
@@ -16,8 +15,15 @@ import {
 } from '../../src/ops/index.js';
 import { bits, both, cell, run, runBoth, traced, type Values, valuesFor } from './harness.js';
 
-const SGD = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false };
-const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decoupled: false, maximize: false };
+const SGD = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, form: 'sum' } as const;
+const ADAM = {
+  beta1: 0.9,
+  beta2: 0.999,
+  eps: 1e-8,
+  epsInSqrt: false,
+  biasCorrection: true,
+  amsgrad: false,
+};
 
 const opcodes = (listing: string) =>
   listing
@@ -140,11 +146,12 @@ function sgd(use: (w: Tensor, next: Tensor, x: Tensor) => readonly Tensor[]) {
   const graph = traced(() => {
     const x = inputLeaf(0, [4], 'float32');
     const old = w.read();
-    const { step: t, params } = sgdStep(
+    const { step: t, params } = optimizerStep(
+      'sgd',
       SGD,
       hostScalar(() => 0.1),
       step.read(),
-      [{ w: old, g: mul(mul(old, x), 2) }],
+      [{ w: old, g: mul(mul(old, x), 2), slots: [] }],
     );
     w.assign(params[0].w);
     step.assign(t);
@@ -157,14 +164,14 @@ function sgd(use: (w: Tensor, next: Tensor, x: Tensor) => readonly Tensor[]) {
 describe('optimizer steps in place', () => {
   test('with nothing else to do the cell is updated where it is', () => {
     const { fused } = sgd(() => []);
-    expect(opcodes(fused.listing)).toEqual(['FUSED', 'SGD']);
+    expect(opcodes(fused.listing)).toEqual(['FUSED', 'OPTIM']);
     expect(fused.arenaBytes).toBe(64);
   });
 
   test('readers of the old value come first', () => {
     const { fused, roots, graph, values } = sgd((w) => [sum(mul(w, 3)), w]);
     expect([...roots[1]]).toEqual(leafValue(graph, values, 'w'));
-    expect(opcodes(fused.listing).at(-1)).toBe('SGD');
+    expect(opcodes(fused.listing).at(-1)).toBe('OPTIM');
   });
 
   test('delta = new - old needs a copy', () => {
@@ -178,11 +185,12 @@ describe('optimizer steps in place', () => {
     const average = cell([4], 'float32', 'average');
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
-      const { params, step: t } = sgdStep(
+      const { params, step: t } = optimizerStep(
+        'sgd',
         SGD,
         hostScalar(() => 0.1),
         step.read(),
-        [{ w: w.read(), g: mul(w.read(), 2) }],
+        [{ w: w.read(), g: mul(w.read(), 2), slots: [] }],
       );
       w.assign(params[0].w);
       step.assign(t);
@@ -190,7 +198,7 @@ describe('optimizer steps in place', () => {
       return [];
     });
     const { fused } = runBoth(graph, valuesFor(graph));
-    expect(opcodes(fused.listing)).toEqual(['FUSED', 'SGD', 'FUSED']);
+    expect(opcodes(fused.listing)).toEqual(['FUSED', 'OPTIM', 'FUSED']);
   });
 
   test('a copy of the new value for another cell', () => {
@@ -198,11 +206,12 @@ describe('optimizer steps in place', () => {
     const target = cell([4], 'float32', 'target');
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
-      const { params, step: t } = sgdStep(
+      const { params, step: t } = optimizerStep(
+        'sgd',
         SGD,
         hostScalar(() => 0.1),
         step.read(),
-        [{ w: w.read(), g: target.read() }],
+        [{ w: w.read(), g: target.read(), slots: [] }],
       );
       w.assign(params[0].w);
       step.assign(t);
@@ -221,16 +230,17 @@ describe('optimizer steps in place', () => {
       const x = inputLeaf(0, [2, 4], 'float32');
       const labels = inputLeaf(1, [2], 'int32');
       const g = matmul(x, matmul(x, w.read()), { transA: true });
-      const adam = adamStep(
+      const adam = optimizerStep(
+        'adam',
         ADAM,
         hostScalar(() => 0.01),
         step.read(),
-        [{ w: w.read(), g, m: m.read(), v: v.read() }],
+        [{ w: w.read(), g, slots: [m.read(), v.read()] }],
       );
       const [p] = adam.params;
       w.assign(p.w);
-      m.assign(p.m);
-      v.assign(p.v);
+      m.assign(p.slots[0]);
+      v.assign(p.slots[1]);
       step.assign(adam.step);
       return [sum(softmaxCrossEntropy(matmul(x, p.w), labels))];
     });
@@ -244,11 +254,12 @@ describe('optimizer steps in place', () => {
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
       for (let i = 0; i < 2; i++) {
-        const { params, step: t } = sgdStep(
+        const { params, step: t } = optimizerStep(
+          'sgd',
           SGD,
           hostScalar(() => 0.1),
           step.read(),
-          [{ w: w.read(), g: mul(w.read(), 2) }],
+          [{ w: w.read(), g: mul(w.read(), 2), slots: [] }],
         );
         w.assign(params[0].w);
         step.assign(t);
@@ -263,11 +274,12 @@ describe('optimizer steps in place', () => {
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
       const once = (rate: number) =>
-        sgdStep(
+        optimizerStep(
+          'sgd',
           SGD,
           hostScalar(() => rate),
           step.read(),
-          [{ w: w.read(), g: mul(w.read(), 2) }],
+          [{ w: w.read(), g: mul(w.read(), 2), slots: [] }],
         );
       const [a, b] = [once(0.1), once(0.2)];
       w.assign(b.params[0].w);
@@ -282,15 +294,16 @@ describe('optimizer steps in place', () => {
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
       const zero = mul(w.read(), 0);
-      const { params, step: t } = adamStep(
+      const { params, step: t } = optimizerStep(
+        'adam',
         ADAM,
         hostScalar(() => 0.1),
         step.read(),
-        [{ w: w.read(), g: w.read(), m: zero, v: mul(w.read(), 0) }],
+        [{ w: w.read(), g: w.read(), slots: [zero, mul(w.read(), 0)] }],
       );
       w.assign(params[0].w);
       step.assign(t);
-      return [params[0].m, params[0].v];
+      return [...params[0].slots];
     });
     runBoth(graph, valuesFor(graph));
   });
@@ -299,11 +312,12 @@ describe('optimizer steps in place', () => {
     const step = cell([], 'int32', 'step');
     const graph = traced(() => {
       const w = mul(inputLeaf(0, [4], 'float32'), 3);
-      const { params, step: t } = sgdStep(
+      const { params, step: t } = optimizerStep(
+        'sgd',
         SGD,
         hostScalar(() => 0.1),
         step.read(),
-        [{ w, g: mul(w, 2) }],
+        [{ w, g: mul(w, 2), slots: [] }],
       );
       step.assign(t);
       return [w, params[0].w];

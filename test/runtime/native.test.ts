@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Activation, Micro, NONE, Reduction } from '../../src/program/opcodes.gen.js';
+import { Activation, Micro, NONE, Reduction, Rule } from '../../src/program/opcodes.gen.js';
 import { native, type QueuedFailure } from '../../src/runtime/native.js';
 import * as w from './words.js';
 
@@ -432,8 +432,8 @@ describe('optimizers', () => {
         [w.f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(2, INOUT), f32Slot(2, READ), f32Slot(2, INOUT)],
         [
           instruction(
-            ...(['SGD', 'float32', 0, 0] as const),
-            ...[...w.f64(0.5), ...w.f64(0), ...w.f64(0), slot(0), slot(1), 1, 2, slot(2), slot(3), slot(4)],
+            ...(['OPTIM', 'float32', ...w.rule(Rule.SGD, 0, 1, [0.5, 0])] as const),
+            ...[slot(0), slot(1), NONE, NONE, 1, 2, slot(2), slot(3), slot(4)],
           ),
         ],
       ),
@@ -445,11 +445,11 @@ describe('optimizers', () => {
     expect(readF32(velocity, 2)).toEqual([1.5, -1.5]);
     expect(readF32(weight, 2)).toEqual([1 - 0.25 - 0.375, 2 + 0.25 + 0.375]);
 
-    const hyper = [0.9, 0.999, 1e-8, 0].flatMap((x) => [...w.f64(x)]);
+    const rule = w.rule(Rule.ADAM, 0, 3, [0.9, 0.999, 1e-8]);
     const adam = native.load(
       w.words(
         [w.f64Slot(1, READ), i32Slot(1, INOUT), ...[INOUT, READ, INOUT, INOUT].map((f) => f32Slot(1, f))],
-        [instruction('ADAM', 'float32', 0, 0, ...hyper, slot(0), slot(1), 1, 1, slot(2), slot(3), slot(4), slot(5))],
+        [instruction('OPTIM', 'float32', ...rule, slot(0), slot(1), NONE, NONE, 1, 1, ...[2, 3, 4, 5].map(slot))],
       ),
     );
     const buffers = [lr, i32(0), f32(1), f32(3), f32(0), f32(0)];

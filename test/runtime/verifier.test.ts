@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Header, Micro, NONE, Reduction } from '../../src/program/opcodes.gen.js';
+import { Header, Micro, NONE, Reduction, Rule } from '../../src/program/opcodes.gen.js';
 import { native } from '../../src/runtime/native.js';
 import * as w from './words.js';
 
@@ -292,29 +292,49 @@ const refused: [rule: string, program: Int32Array, reason: RegExp][] = [
     /expected 0 to 1/,
   ],
   [
-    'momentum without v',
+    'a slot the rule does not have',
     w.words(
       [w.f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(2, INOUT), f32Slot(2, READ)],
       [
         instruction(
-          'SGD',
+          'OPTIM',
           'float32',
-          0,
-          0,
-          ...w.f64(0.9),
-          ...w.f64(0),
-          ...w.f64(0),
+          ...w.rule(Rule.SGD, 0, 2, [0.9, 0]),
           slot(0),
           slot(1),
+          NONE,
+          NONE,
           1,
           2,
           slot(2),
           slot(3),
-          NONE,
         ),
       ],
     ),
-    /momentum needs v/,
+    /slots 2 are not those of rule 0/,
+  ],
+  [
+    'an unknown rule',
+    w.words(
+      [w.f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(2, INOUT), f32Slot(2, READ)],
+      [instruction('OPTIM', 'float32', ...w.rule(99, 0, 0, []), slot(0), slot(1), NONE, NONE, 1, 2, slot(2), slot(3))],
+    ),
+    /rule/,
+  ],
+  [
+    'a negative clipValue',
+    w.words(
+      [w.f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(2, INOUT), f32Slot(2, READ)],
+      [
+        instruction(
+          'OPTIM',
+          'float32',
+          ...w.rule(Rule.SGD, 0, 0, [0, 0], [0, -1, 0]),
+          ...[slot(0), slot(1), NONE, NONE, 1, 2, slot(2), slot(3)],
+        ),
+      ],
+    ),
+    /clipValue is -1/,
   ],
   [
     'one parameter twice',
@@ -322,24 +342,20 @@ const refused: [rule: string, program: Int32Array, reason: RegExp][] = [
       [w.f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(2, INOUT), f32Slot(2, READ)],
       [
         instruction(
-          'SGD',
+          'OPTIM',
           'float32',
-          0,
-          0,
-          ...w.f64(0),
-          ...w.f64(0),
-          ...w.f64(0),
+          ...w.rule(Rule.SGD, 0, 0, [0.9, 0]),
           slot(0),
           slot(1),
+          NONE,
+          NONE,
           2,
           2,
           slot(2),
           slot(3),
-          NONE,
           2,
           slot(2),
           slot(3),
-          NONE,
         ),
       ],
     ),

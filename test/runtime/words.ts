@@ -17,6 +17,17 @@ export function f64(x: number): Words {
   return [...new Int32Array(new Float64Array([x]).buffer)];
 }
 
+/** The words of OPTIM before its operands: rule, flags, slots and options, without decay, clipping or penalty unless given. */
+export function rule(
+  code: number,
+  flags: number,
+  present: number,
+  options: readonly number[],
+  shaping: readonly number[] = [0, Number.POSITIVE_INFINITY, 0],
+): Words {
+  return [code, flags, present, ...[...options, ...shaping].flatMap((x) => [...f64(x)])];
+}
+
 export function instruction(opcode: keyof typeof Opcode, dtype: DTypeName, ...words: Words): Words {
   return [Opcode[opcode], words.length + 3, DTypeCode[dtype], ...words];
 }

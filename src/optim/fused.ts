@@ -1,0 +1,32 @@
+import { type OptimizerRule, optimizerStep, type RuleAttrs, ruleSlots, type Tensor } from '../core.js';
+import { Optimizer, type ParameterStep, type StepResult, type StepSettings } from './optimizer.js';
+
+/** An optimizer whose rule is one native instruction over all parameters: what a class adds is its options. */
+export abstract class FusedOptimizer<R extends OptimizerRule = OptimizerRule> extends Optimizer {
+  protected override readonly shapesGradients = true;
+  /** Name of the rule. */
+  protected abstract readonly fused: R;
+  /** Options of the rule. */
+  protected abstract readonly attrs: RuleAttrs[R];
+  #slotNames: readonly string[] | null = null;
+
+  protected override get slotNames(): readonly string[] {
+    this.#slotNames ??= ruleSlots(this.fused, this.attrs);
+    return this.#slotNames;
+  }
+
+  protected rule(
+    lr: Tensor,
+    step: Tensor,
+    weightDecay: number,
+    params: readonly ParameterStep[],
+    { l1, scale, gate }: StepSettings,
+  ): StepResult {
+    const { slotNames: names, maximize, decoupledWeightDecay: decoupled, clipValue } = this;
+    const inputs = params.map(({ w, g, slots }) => ({ w, g, slots: names.map((name) => slots[name]) }));
+    const shaping = { weightDecay, decoupled, maximize, l1, ...(clipValue === null ? {} : { clipValue }) };
+    const result = optimizerStep(this.fused, { ...this.attrs, ...shaping }, lr, step, inputs, { scale, gate });
+    const slotsOf = (values: readonly Tensor[]) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
+    return { step: result.step, params: result.params.map(({ w, slots }) => ({ w, slots: slotsOf(slots) })) };
+  }
+}
