@@ -2,7 +2,28 @@
 import './ops/methods.js';
 import './engine/methods.js';
 
-export * from './autodiff/index.js';
+export {
+  type Axes,
+  type CustomGradContext,
+  checkpoint,
+  customGrad,
+  type Differentiable,
+  type GradientOf,
+  type Gradients,
+  grad,
+  hessian,
+  hvp,
+  type JacobianOf,
+  type JacobianOptions,
+  jacobian,
+  jvp,
+  type LossResult,
+  perSampleGrad,
+  type VmapOptions,
+  valueAndGrad,
+  vjp,
+  vmap,
+} from './autodiff/index.js';
 export type { DType, FloatDType, HostArray } from './dtype.js';
 export { DTYPES, isFloat, itemSize } from './dtype.js';
 export * from './engine/index.js';

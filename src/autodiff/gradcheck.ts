@@ -43,19 +43,19 @@ export function gradcheck(fn: Checked, inputs: readonly Tensor[], options: Gradc
   checkFirstOrder('second derivative', product, [...inputs, ...weights], options);
 }
 
-function outputsOf(fn: Checked, inputs: readonly Tensor[]): readonly Tensor[] {
+export function outputsOf(fn: Checked, inputs: readonly Tensor[]): readonly Tensor[] {
   const result = fn(...inputs);
   return Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
 }
 
 /** Fixed weights without structure, so that no error cancels. */
-function weightsOf(y: Tensor, phase: number): Tensor {
+export function weightsOf(y: Tensor, phase: number): Tensor {
   const n = sizeOf(y.shape);
   return reshape(cos(add(mul(arange(0, n, 1, { dtype: y.dtype }), 1.7), phase)), y.shape);
 }
 
 /** Gradients of the float inputs for given cotangents of the float outputs. */
-function gradientsOf(fn: Checked, inputs: readonly Tensor[], cotangents: readonly Tensor[]): Tensor[] {
+export function gradientsOf(fn: Checked, inputs: readonly Tensor[], cotangents: readonly Tensor[]): Tensor[] {
   const given = inputs.map((x) => (isFloat(x.dtype) ? alias(x) : x));
   const sources = given.flatMap((tensor, i) => (isFloat(tensor.dtype) ? [{ tensor, name: `input ${i}` }] : []));
   const { result, tape } = record(() => outputsOf(fn, given).filter((y) => isFloat(y.dtype)));

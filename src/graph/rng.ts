@@ -51,6 +51,16 @@ export function takeIndices(stream: RandomStream, n: number): number {
   return first;
 }
 
+/** Runs `fn` and takes back the indices of random ops that it took: the next call draws the same numbers. */
+export function repeatingDraws<T>(fn: () => T): T {
+  const before = counters.ops;
+  try {
+    return fn();
+  } finally {
+    counters.ops = before;
+  }
+}
+
 /** Index attribute of the next random op: with its era outside a trace, relative to the run's base inside. */
 export function nextOpIndex(): number {
   const trace = graphState.trace;

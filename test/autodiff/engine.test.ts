@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { grad, gradcheck, Parameter, seed, type Tensor, tensor, valueAndGrad } from '../../src/core.js';
+import { gradcheck } from '../../src/autodiff/index.js';
+import { grad, Parameter, seed, type Tensor, tensor, valueAndGrad } from '../../src/core.js';
 import * as ops from '../../src/ops/index.js';
 
 /** Autodiff with values computed natively, also in the middle of a function. */

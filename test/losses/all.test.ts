@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { gradcheck } from '../../src/autodiff/index.js';
 import * as neurite from '../../src/index.js';
 import {
   binaryCrossEntropy,
@@ -12,7 +13,6 @@ import {
   focalLoss,
   gaussianNllLoss,
   grad,
-  gradcheck,
   hingeLoss,
   huberLoss,
   klDivergence,

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { gradcheck } from '../../src/autodiff/index.js';
 import {
   celu,
   DTypeError,
   generalizedRectifier,
   glu,
   grad,
-  gradcheck,
   hardTanh,
   maxout,
   nn,
