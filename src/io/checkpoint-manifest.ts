@@ -1,9 +1,8 @@
 import { DTYPES } from '../dtype.js';
 import { FormatError } from '../errors.js';
-import type { JsonValue } from '../json.js';
+import { type JsonValue, parseExact, stringifyExact } from '../json.js';
 import type { Shape } from '../shape.js';
 import { crc32c, showCrc } from './crc32c.js';
-import { parseExact, stringifyExact } from './json-text.js';
 
 /** What a checkpoint holds and how to know that it is whole; written last. */
 export interface Manifest {

@@ -13,7 +13,7 @@ import {
   type Tensor,
   tanh,
 } from '../core.js';
-import { Module } from './module.js';
+import { Module, type ModuleConfig } from './module.js';
 
 /** Returns its input; a place holder. */
 export class Identity extends Module {
@@ -51,6 +51,9 @@ export class Softmax extends Module {
     super();
     this.axis = axis;
   }
+  override config(): ModuleConfig {
+    return [this.axis];
+  }
   forward(x: Tensor): Tensor {
     return softmax(x, { axis: this.axis });
   }
@@ -66,6 +69,9 @@ export class LogSoftmax extends Module {
   constructor(axis = -1) {
     super();
     this.axis = axis;
+  }
+  override config(): ModuleConfig {
+    return [this.axis];
   }
   forward(x: Tensor): Tensor {
     return logSoftmax(x, { axis: this.axis });
@@ -90,6 +96,9 @@ export class Softplus extends Module {
     this.beta = beta;
     this.threshold = threshold;
   }
+  override config(): ModuleConfig {
+    return [{ beta: this.beta, threshold: this.threshold }];
+  }
   forward(x: Tensor): Tensor {
     return softplus(x, this);
   }
@@ -105,6 +114,9 @@ export class LeakyReLU extends Module {
   constructor(negativeSlope = 0.01) {
     super();
     this.negativeSlope = negativeSlope;
+  }
+  override config(): ModuleConfig {
+    return [this.negativeSlope];
   }
   forward(x: Tensor): Tensor {
     return leakyRelu(x, this.negativeSlope);
@@ -128,6 +140,9 @@ export class GELU extends Module {
     }
     this.approximate = approximate;
   }
+  override config(): ModuleConfig {
+    return [{ approximate: this.approximate }];
+  }
   forward(x: Tensor): Tensor {
     return gelu(x, { approximate: this.approximate });
   }
@@ -150,6 +165,9 @@ export class ELU extends Module {
   constructor(alpha = 1) {
     super();
     this.alpha = alpha;
+  }
+  override config(): ModuleConfig {
+    return [this.alpha];
   }
   forward(x: Tensor): Tensor {
     return elu(x, this.alpha);

@@ -18,7 +18,7 @@ import {
 } from '../core.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
-import { Module } from './module.js';
+import { Module, type ModuleConfig } from './module.js';
 
 export interface BatchNormOptions {
   /** Added to the variance, >= 0 (default 1e-5). */
@@ -127,6 +127,12 @@ export class BatchNorm1d extends Module {
         momentum === null ? cumulative(count.cast(cell.dtype)) : ([1 - momentum, momentum] as const);
       cell.assign(add(mul(old, kept), mul(value, share)));
     }
+  }
+
+  override config(): ModuleConfig {
+    const { numFeatures, eps, momentum, weight, runningMean } = this;
+    const dtype = (weight ?? runningMean)?.dtype ?? 'float32';
+    return [numFeatures, { eps, momentum, affine: weight !== null, trackRunningStats: runningMean !== null, dtype }];
   }
 
   override toString(): string {

@@ -18,7 +18,16 @@ export { LayerNorm, type LayerNormOptions } from './layer-norm.js';
 export { Dropout, Flatten } from './layers.js';
 export { Linear, type LinearOptions } from './linear.js';
 export type { LoadOptions, LoadReport } from './load.js';
-export { type AnyModule, Module } from './module.js';
+export {
+  type LoadedModel,
+  type LoadModelOptions,
+  loadModel,
+  type Preprocessing,
+  type SaveModelOptions,
+  saveModel,
+} from './model-file.js';
+export { type AnyModule, type ConfigValue, Module, type ModuleConfig } from './module.js';
+export type { ModuleClass, Registry } from './module-config.js';
 export {
   CELU,
   GeneralizedRectifier,

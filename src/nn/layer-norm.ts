@@ -12,7 +12,7 @@ import {
 } from '../core.js';
 import { sameShape } from '../shape.js';
 import { showShape } from './describe.js';
-import { Module } from './module.js';
+import { Module, type ModuleConfig } from './module.js';
 
 export interface LayerNormOptions {
   /** Added to the variance, >= 0 (default 1e-5). */
@@ -73,6 +73,12 @@ export class LayerNorm extends Module {
       throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected last ${expected}`);
     }
     return layerNorm(x, normalizedShape, { weight: this.weight?.read() ?? null, bias: this.bias?.read() ?? null, eps });
+  }
+
+  override config(): ModuleConfig {
+    const { normalizedShape, eps, weight, bias } = this;
+    const dtype = weight?.dtype ?? 'float32';
+    return [[...normalizedShape], { eps, affine: weight !== null, bias: bias !== null, dtype }];
   }
 
   override toString(): string {

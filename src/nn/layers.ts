@@ -1,7 +1,7 @@
 import { dropout, OptionError, reshape, ShapeError, type Tensor } from '../core.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
-import { Module } from './module.js';
+import { Module, type ModuleConfig } from './module.js';
 
 /**
  * Joins all axes from `startDim` on into one: `[n, 28, 28]` → `[n, 784]`.
@@ -16,6 +16,10 @@ export class Flatten extends Module {
       throw new OptionError(`Flatten: startDim is ${String(startDim)}, expected a whole number >= 0`);
     }
     this.startDim = startDim;
+  }
+
+  override config(): ModuleConfig {
+    return [this.startDim];
   }
 
   forward(x: Tensor): Tensor {
@@ -44,6 +48,10 @@ export class Dropout extends Module {
     super();
     if (!(p >= 0 && p <= 1)) throw new OptionError(`Dropout: p is ${String(p)}, expected a probability in [0, 1]`);
     this.p = p;
+  }
+
+  override config(): ModuleConfig {
+    return [this.p];
   }
 
   forward(x: Tensor): Tensor {

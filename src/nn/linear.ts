@@ -2,7 +2,7 @@ import { type FloatDType, isFloat, linear, OptionError, Parameter, ShapeError, t
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
 import { fanInUniform, type Initializer } from './init.js';
-import { Module } from './module.js';
+import { Module, type ModuleConfig } from './module.js';
 
 export interface LinearOptions {
   /** Whether a bias is added (default true). */
@@ -64,6 +64,10 @@ export class Linear extends Module {
       );
     }
     return linear(x, this.weight.read(), this.bias?.read());
+  }
+
+  override config(): ModuleConfig {
+    return [this.inFeatures, this.outFeatures, { bias: this.bias !== null, dtype: this.weight.dtype }];
   }
 
   override toString(): string {

@@ -1,4 +1,5 @@
-import { type DType, type Shape, ShapeError, type State, type Tensor } from '../core.js';
+import { type DType, FormatError, type Shape, ShapeError, type State, type Tensor } from '../core.js';
+import type { TensorData } from '../io/index.js';
 import { sameShape } from '../shape.js';
 import { showType } from './describe.js';
 
@@ -13,6 +14,28 @@ export interface LoadReport {
   readonly missing: readonly string[];
   /** Keys that the model does not have. */
   readonly unexpected: readonly string[];
+}
+
+/** What a file of this library says of itself. */
+export const FORMAT_METADATA = { format: 'neurite', version: '1' } as const;
+
+/** @throws FormatError when the file comes from a later version of this library. */
+export function checkVersion(file: string, metadata: Readonly<Record<string, string>>): void {
+  const { format, version } = FORMAT_METADATA;
+  if (metadata['format'] !== format || metadata['version'] === version) return;
+  const got = JSON.stringify(metadata['version'] ?? null);
+  throw new FormatError(`load "${file}": got version ${got}, expected "${version}"; update neurite to read it`);
+}
+
+/** Copies of all parameters and buffers by path, as they are at the call. */
+export async function tensorsOf(model: {
+  stateDict(): Promise<Record<string, Tensor>>;
+}): Promise<Map<string, TensorData>> {
+  const out = new Map<string, TensorData>();
+  for (const [path, t] of Object.entries(await model.stateDict())) {
+    out.set(path, { dtype: t.dtype, shape: t.shape, data: await t.data() });
+  }
+  return out;
 }
 
 /**

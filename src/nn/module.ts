@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import {
-  FormatError,
   flush,
   guarded,
+  type JsonValue,
   OptionError,
   Parameter,
   realize,
@@ -14,11 +14,18 @@ import {
   withScope,
 } from '../core.js';
 import { readSafetensors, type TensorData, writeSafetensors } from '../io/index.js';
-import { type LoadOptions, type LoadReport, loadInto } from './load.js';
+import { checkVersion, FORMAT_METADATA, type LoadOptions, type LoadReport, loadInto, tensorsOf } from './load.js';
 import { noteForward, type SummaryOptions, summarize } from './summary.js';
 
 /** A module whatever it takes and gives. */
 export type AnyModule = Module<unknown[], unknown>;
+
+/**
+ * Arguments of a module's constructor as data: what JSON holds, and modules. Initialisers are left out, since a file brings
+ * the values.
+ */
+export type ModuleConfig = readonly ConfigValue[];
+export type ConfigValue = JsonValue | AnyModule | readonly ConfigValue[] | { readonly [key: string]: ConfigValue };
 
 /** An object in a field, as a walk met it. */
 interface Met {
@@ -108,6 +115,27 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   /** One line: the class and what tells its instances apart. */
   toString(): string {
     return this.constructor.name;
+  }
+
+  /**
+   * The arguments that make another module like this one: `new Class(...module.config())`. A model file keeps them.
+   *
+   * The base gives none, which is right for a module whose fields are only parameters, buffers, modules and arrays of them.
+   *
+   * @throws OptionError when the module has other fields, such as numbers, and does not override this method.
+   * @example
+   * class Scaled extends nn.Module {
+   *   constructor(readonly factor: number) { super(); }
+   *   override config() { return [this.factor]; }
+   *   forward(x: Tensor): Tensor { return x.mul(this.factor); }
+   * }
+   */
+  config(): ModuleConfig {
+    const plain = Object.entries(this).filter(([, v]) => v !== null && v !== undefined && typeof v !== 'object');
+    if (plain.length === 0) return [];
+    throw new OptionError(
+      `${this.label}.config: add the method config() to ${this.constructor.name}; it returns the constructor's arguments, from which ${plain.map(([k]) => `"${k}"`).join(', ')} can be made again`,
+    );
   }
 
   /** Sets training mode for this module and all below it; returns the module. */
@@ -220,12 +248,7 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
    * @example await model.save('mnist.safetensors');
    */
   async save(file: string): Promise<void> {
-    const dict = await this.stateDict();
-    const tensors = new Map<string, TensorData>();
-    for (const [path, t] of Object.entries(dict)) {
-      tensors.set(path, { dtype: t.dtype, shape: t.shape, data: await t.data() });
-    }
-    await writeSafetensors(file, tensors, { format: FORMAT, version: FORMAT_VERSION });
+    await writeSafetensors(file, await tensorsOf(this), FORMAT_METADATA);
   }
 
   /**
@@ -238,14 +261,18 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
    */
   async load(file: string, options: LoadOptions = {}): Promise<LoadReport> {
     const { tensors, metadata } = await readSafetensors(file);
-    if (metadata['format'] === FORMAT && metadata['version'] !== FORMAT_VERSION) {
-      const got = JSON.stringify(metadata['version'] ?? null);
-      throw new FormatError(
-        `load "${file}": got version ${got}, expected "${FORMAT_VERSION}"; update neurite to read it`,
-      );
-    }
+    checkVersion(file, metadata);
+    return this.#loadData(`${this.label}.load "${file}"`, tensors, options);
+  }
+
+  /** {@link loadStateDict} of values in memory, such as a file's; resolves when they are in place. */
+  async loadTensors(tensors: ReadonlyMap<string, TensorData>, options: LoadOptions = {}): Promise<LoadReport> {
+    return this.#loadData(`${this.label}.loadTensors`, tensors, options);
+  }
+
+  async #loadData(action: string, tensors: ReadonlyMap<string, TensorData>, options: LoadOptions): Promise<LoadReport> {
     const toTensor = ({ data, shape, dtype }: TensorData) => tensor(data, { shape, dtype });
-    const report = loadInto(`${this.label}.load "${file}"`, this.#tree().cells, tensors, options, toTensor);
+    const report = loadInto(action, this.#tree().cells, tensors, options, toTensor);
     await flush();
     return report;
   }
@@ -365,9 +392,6 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
     }
   }
 }
-
-const FORMAT = 'neurite';
-const FORMAT_VERSION = '1';
 
 function only<T extends State>(cells: ReadonlyMap<string, State>, test: (c: State) => c is T): Map<string, T> {
   const out = new Map<string, T>();

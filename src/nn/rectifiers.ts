@@ -22,7 +22,7 @@ import {
   type Tensor,
 } from '../core.js';
 import { showShape } from './describe.js';
-import { Module } from './module.js';
+import { Module, type ModuleConfig } from './module.js';
 
 /** x >= 0 ? 1 : 0; derivative 0, or 1 with `straightThrough`. @see {@link step} */
 export class Step extends Module {
@@ -30,6 +30,9 @@ export class Step extends Module {
   constructor({ straightThrough = false }: { straightThrough?: boolean } = {}) {
     super();
     this.straightThrough = straightThrough;
+  }
+  override config(): ModuleConfig {
+    return [{ straightThrough: this.straightThrough }];
   }
   forward(x: Tensor): Tensor {
     return step(x, this);
@@ -58,6 +61,9 @@ export class HardTanh extends Module {
     }
     this.min = min;
     this.max = max;
+  }
+  override config(): ModuleConfig {
+    return [{ min: this.min, max: this.max }];
   }
   forward(x: Tensor): Tensor {
     return hardTanh(x, this);
@@ -106,6 +112,9 @@ export class PReLU extends Module {
     this.weight = new Parameter(full([channels], init, { dtype }), 'weight');
   }
 
+  override config(): ModuleConfig {
+    return [this.channels, { dtype: this.weight.dtype }];
+  }
   forward(x: Tensor): Tensor {
     if (this.channels > 1 && x.shape.at(-1) !== this.channels) {
       throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected last dimension ${this.channels}`);
@@ -128,6 +137,9 @@ export class GeneralizedRectifier extends Module {
       throw new OptionError(`GeneralizedRectifier: alpha is ${String(alpha)}, expected a finite number`);
     }
     this.alpha = alpha;
+  }
+  override config(): ModuleConfig {
+    return [this.alpha];
   }
   forward(x: Tensor): Tensor {
     return generalizedRectifier(x, this.alpha);
@@ -152,6 +164,9 @@ export class CELU extends Module {
     super();
     if (!(alpha > 0 && alpha < Infinity)) throw new OptionError(`CELU: alpha is ${String(alpha)}, expected > 0`);
     this.alpha = alpha;
+  }
+  override config(): ModuleConfig {
+    return [this.alpha];
   }
   forward(x: Tensor): Tensor {
     return celu(x, this.alpha);
@@ -192,6 +207,9 @@ export class Maxout extends Module {
     this.pieces = pieces;
     this.axis = axis;
   }
+  override config(): ModuleConfig {
+    return [this.pieces, { axis: this.axis }];
+  }
   forward(x: Tensor): Tensor {
     return maxout(x, this.pieces, this);
   }
@@ -208,6 +226,9 @@ export class GLU extends Module {
     super();
     this.axis = axis;
   }
+  override config(): ModuleConfig {
+    return [this.axis];
+  }
   forward(x: Tensor): Tensor {
     return glu(x, this);
   }
@@ -220,6 +241,9 @@ export class SwiGLU extends Module {
   constructor(axis = -1) {
     super();
     this.axis = axis;
+  }
+  override config(): ModuleConfig {
+    return [this.axis];
   }
   forward(x: Tensor): Tensor {
     return swiglu(x, this);

@@ -1,5 +1,5 @@
 import { OptionError, type Tensor } from '../core.js';
-import { Module } from './module.js';
+import { Module, type ModuleConfig } from './module.js';
 
 /**
  * Layers applied one after the other.
@@ -39,6 +39,10 @@ export class Sequential extends Module implements Iterable<Module> {
 
   *[Symbol.iterator](): IterableIterator<Module> {
     for (let i = 0; Object.hasOwn(this, i); i++) yield this[i];
+  }
+
+  override config(): ModuleConfig {
+    return [...this];
   }
 
   /** x through every layer in order; without layers, x itself. */
