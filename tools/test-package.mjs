@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   checkBuild,
+  checkCommand,
   checkExits,
   checkImportTime,
   checkMissing,
@@ -51,6 +52,7 @@ try {
     if (/^(esm|cjs|dynamic|both|vm|worker)\./.test(file))
       await step(`module system: ${file}`, () => checkModules(sandbox, file));
   }
+  await step('the command neurite', () => checkCommand(sandbox));
   await step('import time', () => checkImportTime(sandbox));
   for (const resolution of ['NodeNext', 'Bundler']) {
     await step(`types: ${resolution}`, () => checkTypes(sandbox, root, resolution));

@@ -80,6 +80,6 @@ export interface Callback {
   stateDict?(): JsonValue;
   /** Tensors that a checkpoint keeps of the callback, by name. */
   tensors?(): ReadonlyMap<string, Tensor>;
-  /** Takes back what {@link stateDict} and {@link tensors} gave, before {@link onStart}. */
+  /** Takes back what {@link stateDict} and `tensors` gave, before {@link onStart}. */
   loadStateDict?(state: JsonValue, tensors: ReadonlyMap<string, Tensor>): void;
 }

@@ -16,10 +16,11 @@ const FILES = {
     "import './core/methods.js';\nexport { Thing } from './core/thing.js';\nexport { start } from './io/start.js';",
   'extra/index.js': "export { Thing } from '../core/thing.js';\nexport * as io from '../io/start.js';",
   'cli/main.js': "export const root = new URL('../../', import.meta.url).href;",
-  'core/thing.js': '/** Ω */\nexport class Thing {}',
+  'core/thing.js':
+    '/** Ω */\nexport class Thing {}\nclass Hidden {}\nexport const thingName = () => new Hidden().constructor.name;',
   'core/methods.js': "import { Thing } from './thing.js';\nThing.prototype.hello = () => 'hello ✓';",
   'io/start.js':
-    "export const start = () => new URL('./worker.js', import.meta.url).href;\nexport const here = import.meta.url;",
+    "export const start = () => new URL('./worker.js', import.meta.url).href;\nexport const here = import.meta.url;\nclass Hidden {}\nexport const name = new Hidden().constructor.name;\nexport const text = \"say new URL('./x.js', import.meta.url)\";",
   'io/worker.js': "export * from '../core/thing.js';",
 };
 const MANIFEST = {
@@ -57,7 +58,7 @@ describe('the bundle of a release', () => {
     const url = (name: string): string => pathToFileURL(join(out, name)).href;
     const code = `
       const [a, b, w, m] = await Promise.all(${JSON.stringify(['index', 'extra/index', 'io/worker', 'cli/main'].map((n) => url(`${n}.js`)))}.map((u) => import(u)));
-      console.log(JSON.stringify([a.Thing === b.Thing && b.Thing === w.Thing, new a.Thing().hello(), a.start(), b.io.here, m.root]));`;
+      console.log(JSON.stringify([a.Thing === b.Thing && b.Thing === w.Thing, new a.Thing().hello(), a.start(), b.io.here, m.root, w.thingName(), b.io.name, b.io.text]));`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual([
@@ -66,6 +67,10 @@ describe('the bundle of a release', () => {
       url('io/worker.js'),
       url('io/start.js'),
       pathToFileURL(`${folder}/`).href,
+      // Two classes of one name, in two modules that share a file.
+      'Hidden',
+      'Hidden',
+      "say new URL('./x.js', import.meta.url)",
     ]);
   });
 

@@ -2,8 +2,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { rolldown } from 'rolldown';
+import { parseAst } from 'rolldown/parseAst';
 
 const OWN_URL = 'import.meta.url';
+
+/**
+ * What is shared lies in three files, because each file costs the import half a millisecond and more: helpers that need no addon
+ * (the command has them too), the engine, and all rooms that are written with it.
+ */
+const ENGINE = /^(core\.js$|(graph|ops|autodiff|program|runtime|engine)\/)/;
+const GROUPS = [
+  ['base', (file) => /^[^/]+\.js$/.test(file) && !['index.js', 'core.js'].includes(file)],
+  ['engine', (file) => ENGINE.test(file)],
+  ['rooms', (file) => file.includes('/') && !/^(cli|kernels)\//.test(file)],
+];
 
 const posix = (path) => path.split(sep).join('/');
 
@@ -20,13 +32,36 @@ function manifestEntries({ exports, bin }) {
   return files.filter((file) => file?.startsWith('./dist/')).map((file) => file.slice('./dist/'.length));
 }
 
+/** Where a module says import.meta.url in code (not in text), and the files it names by `new URL('./x.js', import.meta.url)`. */
+function urlsIn(code) {
+  const places = [];
+  const named = [];
+  const isOwnUrl = (node) => node?.type === 'MemberExpression' && code.slice(node.start, node.end) === OWN_URL;
+  const visit = (node) => {
+    if (isOwnUrl(node)) places.push(node);
+    if (node.type === 'NewExpression' && node.callee.name === 'URL' && isOwnUrl(node.arguments[1])) {
+      const [{ value }] = node.arguments;
+      if (typeof value === 'string' && value.endsWith('.js')) named.push(value);
+    }
+    for (const child of Object.values(node)) {
+      for (const one of Array.isArray(child) ? child : [child]) if (typeof one?.type === 'string') visit(one);
+    }
+  };
+  if (code.includes(OWN_URL)) visit(parseAst(code));
+  return { places, named };
+}
+
 /** A module goes on seeing the URL that it had in dist, whichever chunk it is in, and runs as it does unbundled. */
 function keepModules(dist) {
   return {
     name: 'keep-modules',
     transform(code, id) {
-      const text = code.replaceAll(OWN_URL, `__urlOf("${posix(relative(dist, id))}")`);
-      // Whatever the manifest's sideEffects tells the bundlers of users: all that runs in a checkout runs in the package.
+      let text = code;
+      // From the end, so that the places before stay right.
+      for (const { start, end } of urlsIn(code).places.reverse()) {
+        text = `${text.slice(0, start)}__urlOf("${posix(relative(dist, id))}")${text.slice(end)}`;
+      }
+      // Whatever a manifest's sideEffects may say.
       return { code: text, moduleSideEffects: true };
     },
     renderChunk(code, { fileName }) {
@@ -54,7 +89,7 @@ export async function bundle(dist, out, manifest) {
   const texts = new Map(scripts(dist).map((file) => [file, readFileSync(join(dist, file), 'utf8')]));
   const entries = new Set(manifestEntries(manifest));
   for (const [file, text] of texts) {
-    for (const [, path] of text.matchAll(/new URL\(\s*['"](\.[^'"]*\.js)['"],\s*import\.meta\.url/g)) {
+    for (const path of urlsIn(text).named) {
       const target = posix(relative(dist, resolve(dist, dirname(file), path)));
       if (!texts.has(target)) throw new Error(`${file}: new URL('${path}', import.meta.url) names no file of dist`);
       entries.add(target);
@@ -77,10 +112,19 @@ export async function bundle(dist, out, manifest) {
     dir: out,
     format: 'esm',
     comments: false,
+    // A class renamed because another module has one of that name still says its own.
+    keepNames: true,
     // ASCII, because V8 keeps and scans such text with one byte for each character.
     minify: { mangle: false, compress: false, codegen: { removeWhitespace: false, asciiOnly: true } },
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
+    codeSplitting: {
+      groups: GROUPS.map(([name, test], i) => ({
+        name,
+        priority: GROUPS.length - i,
+        test: (id) => test(posix(relative(dist, id))),
+      })),
+    },
   });
   await build.close();
 

@@ -119,30 +119,50 @@ export async function checkBuild(sandbox) {
   }
 }
 
-/** Time that importing the package takes beyond starting Node, in milliseconds. */
+/** The command, by the link that npm made (on Windows that is a script, so the file itself). */
+export async function checkCommand(sandbox) {
+  const windows = process.platform === 'win32';
+  const command = windows ? join(sandbox.package, 'dist/cli/main.js') : join('node_modules', '.bin', 'neurite');
+  const { path } = JSON.parse(await sandbox.expectOutput([command, 'info', '--json'], /"native":\{/)).native;
+  const own = join('node_modules', 'neurite', prebuildPath(thisHost()));
+  if (!path.endsWith(own)) throw new Error(`neurite info: loaded ${path}, expected ${own}`);
+  await sandbox.expectOutput([command, 'bench', '--seconds', '0.001'], /training step/);
+}
+
+/** Processor time of starting Node where the limit for the import holds, in milliseconds; a slower machine gets more. */
+const NODE_START = 40;
+
+/**
+ * What importing the package takes beyond starting Node, in milliseconds. The limit is for the processor time of the quietest
+ * runs: the clock also counts what other processes of the machine take.
+ */
 export function checkImportTime(sandbox, rounds = 15) {
   const [file, ...launch] = sandbox.launcher;
-  const time = (code) => {
+  const measure = (code) => {
+    const program = `${code}; const { user, system } = process.cpuUsage(); console.log((user + system) / 1000)`;
     const started = performance.now();
-    const { status, stderr } = spawnSync(file, [...launch, '--input-type=module', '-e', code], {
+    const { status, stdout, stderr } = spawnSync(file, [...launch, '--input-type=module', '-e', program], {
       cwd: sandbox.app,
       env: sandbox.environment(),
       encoding: 'utf8',
     });
     if (status !== 0) throw new Error(`${code}:\n${stderr}`);
-    return performance.now() - started;
+    return { wall: performance.now() - started, cpu: Number(stdout) };
   };
   const bare = [];
   const imported = [];
   for (let i = 0; i < rounds; i++) {
-    bare.push(time('0'));
-    imported.push(time("import 'neurite'"));
+    bare.push(measure('0'));
+    imported.push(measure("import 'neurite'"));
   }
-  const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
-  // The quietest runs: what other processes on the machine take is no part of it.
-  const least = Math.min(...imported) - Math.min(...bare);
-  const text = `least ${least.toFixed(1)} ms, median ${(median(imported) - median(bare)).toFixed(1)} ms of ${rounds}`;
-  if (least > IMPORT_LIMIT) throw new Error(`import 'neurite' takes more than ${IMPORT_LIMIT} ms: ${text}`);
+  const beyond = (what, choose) => choose(imported.map((m) => m[what])) - choose(bare.map((m) => m[what]));
+  const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
+  const least = beyond('cpu', (times) => Math.min(...times));
+  const start = Math.min(...bare.map((m) => m.cpu));
+  const wall = beyond('wall', median);
+  const text = `${least.toFixed(1)} ms of processor time, ${wall.toFixed(1)} ms by the clock (median of ${rounds})`;
+  const limit = IMPORT_LIMIT * Math.max(1, start / NODE_START);
+  if (least > limit) throw new Error(`import 'neurite' takes more than ${limit.toFixed(1)} ms: ${text}`);
   return text;
 }
 
