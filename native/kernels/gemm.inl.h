@@ -9,16 +9,6 @@
 // Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
 #pragma once
 
-#if defined(_MSC_VER) && !defined(__clang__)
-#define NEURITE_PREFETCH(address) static_cast<void>(address)
-#define NEURITE_PREFETCH_FAR(address) static_cast<void>(address)
-#define NEURITE_PREFETCH_WRITE(address) static_cast<void>(address)
-#else
-#define NEURITE_PREFETCH(address) __builtin_prefetch(address)
-#define NEURITE_PREFETCH_FAR(address) __builtin_prefetch(address, 0, 2)  // to the second-level cache
-#define NEURITE_PREFETCH_WRITE(address) __builtin_prefetch(address, 1)
-#endif
-
 namespace neurite::NEURITE_ISA {
 
 inline constexpr int64_t kBlockK = 512;

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "../base/checked.h"
+#include "../base/prefetch.h"
 #include "view.h"
 
 namespace neurite {
 namespace {
 
-constexpr int64_t kTileBytes = 24 << 10;  // what a tile's registers may take of the 32 or 48 KiB of L1
+constexpr int64_t kTileBytes = 12 << 10;  // what a tile's registers may take of L1, beside the next tile's lines
 constexpr int64_t kMinTile = 64;
 constexpr int64_t kMaxTile = 4096;
 constexpr int64_t kTaskCost = 64 << 10;  // in units of one simple operation on one element: about 10 microseconds
@@ -222,6 +223,24 @@ const T* Fused<T>::load_tile(const Input& input, const RunContext& context, T* b
   return buffer;
 }
 
+/** Memory would rest while all but the first and last micro-operation work on registers; so the next tile comes then.
+ */
+template <class T>
+void Fused<T>::fetch_tile(const RunContext& context, int64_t begin) const noexcept {
+  constexpr int64_t line = 64 / sizeof(T);
+  const int64_t end = std::min(elements_, begin + tile_);
+  for (const Input& input : inputs_) {
+    if (input.source != Source::DIRECT) continue;
+    const T* const from = context.at<T>(input.memory);
+    for (int64_t i = begin; i < end; i += line) NEURITE_PREFETCH(from + i);
+  }
+  for (const Output& output : outputs_) {
+    if (!output.direct) continue;
+    const T* const to = context.at<T>(output.memory);
+    for (int64_t i = begin; i < end; i += line) NEURITE_PREFETCH_WRITE(to + i);
+  }
+}
+
 template <class T>
 void Fused<T>::run_tiles(RunContext& context, int64_t first, int64_t last, int worker) const noexcept {
   const Kernels<T>& kernels = context.table<T>();
@@ -255,6 +274,7 @@ void Fused<T>::run_tiles(RunContext& context, int64_t first, int64_t last, int w
   for (int64_t tile = first; tile < last; ++tile) {
     const int64_t begin = tile * tile_;
     const int64_t count = std::min(tile_, elements_ - begin);
+    if (micros_.size() > 1) fetch_tile(context, begin + count);
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Input& input = inputs_[i];
       if (input.source == Source::DIRECT) {

@@ -63,6 +63,7 @@ class Fused final : public Instruction {
   void plan_buffers(InstructionReader& reader);
   std::vector<int64_t> last_uses() const;
   void choose_direct_outputs();
+  void fetch_tile(const RunContext& context, int64_t begin) const noexcept;
   void run_tiles(RunContext& context, int64_t first, int64_t last, int worker) const noexcept;
   const T* load_tile(const Input& input, const RunContext& context, T* buffer, std::byte* staging, int64_t begin,
                      int64_t count) const noexcept;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../base/prefetch.h"
+
 #if defined(_MSC_VER) && !defined(__clang__)
 #define NEURITE_INLINE __forceinline
 #define NEURITE_NOINLINE __declspec(noinline)
