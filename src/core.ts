@@ -35,6 +35,7 @@ export { type RandomState, randomState, restoreRandomState, seed } from './graph
 export { Parameter, State } from './graph/state.js';
 export { type Attrs, Tensor } from './graph/tensor.js';
 export { guarded, withScope } from './graph/trace.js';
+export * from './inspect/index.js';
 export type { JsonValue } from './json.js';
 export * from './ops/index.js';
 export type { Shape } from './shape.js';

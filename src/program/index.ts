@@ -1,6 +1,7 @@
+import { itemSize } from '../dtype.js';
 import type { Tensor } from '../graph/tensor.js';
 import { encode } from './encode.js';
-import type { SlotSpec } from './ir.js';
+import { type Instruction, type SlotSpec, UPDATE } from './ir.js';
 import { lower } from './lower.js';
 import { plan, UNIT } from './plan.js';
 import { printProgram } from './print.js';
@@ -23,13 +24,29 @@ export interface GraphSpec {
   readonly fuse: boolean;
 }
 
+/** One instruction of a program. */
+export interface InstructionInfo {
+  /** Name in opcodes.inc. */
+  readonly opcode: string;
+  /** The op, or the ops that were fused into it. */
+  readonly op: string;
+  /** Module path. */
+  readonly scope: string;
+  /** Positions in `GraphSpec.nodes` of the nodes it computes. */
+  readonly nodes: readonly number[];
+  /** Estimate of floating-point operations. */
+  readonly flops: number;
+  /** Bytes of the values it reads and writes. */
+  readonly bytes: number;
+}
+
 /** An encoded program and what its slots must be bound to. */
 export interface ProgramSpec {
   readonly words: Int32Array;
   /** `node`, `write` and `root` are positions in the GraphSpec's arrays. */
   readonly slots: readonly SlotSpec[];
-  /** Op and module path of each instruction, for messages. */
-  readonly instructions: readonly { readonly op: string; readonly scope: string }[];
+  /** What each instruction stands for, for messages and for looking at. */
+  readonly instructions: readonly InstructionInfo[];
   readonly arenaBytes: number;
   /** Estimate of floating-point operations in a run. */
   readonly flops: number;
@@ -44,7 +61,7 @@ export function compileGraph(spec: GraphSpec): ProgramSpec {
   const units = plan(instructions);
   const words = encode(lowered.slots, instructions, units);
   const labels = lowered.slots.map((s) => s.label);
-  const origins = instructions.map(({ op, scope }) => ({ op, scope }));
+  const origins = instructions.map(infoOf);
   let listing: string | null = null;
   return {
     words,
@@ -58,4 +75,12 @@ export function compileGraph(spec: GraphSpec): ProgramSpec {
       return listing;
     },
   };
+}
+
+function infoOf({ opcode, op, scope, nodes, flops, operands }: Instruction): InstructionInfo {
+  let bytes = 0;
+  for (const { buffer, use } of operands) {
+    bytes += buffer.elements * itemSize(buffer.dtype) * (use === UPDATE ? 2 : 1);
+  }
+  return { opcode, op, scope, nodes, flops, bytes };
 }

@@ -19,6 +19,8 @@ import { collapse, denseView, isDense } from './views.js';
 export interface Origin {
   readonly op: string;
   readonly scope: string;
+  /** Positions in the GraphSpec of the nodes it computes. */
+  readonly nodes?: readonly number[];
 }
 
 /** Writes the words of one instruction, remembering where its operands are. */
@@ -49,7 +51,7 @@ export class InstructionWriter {
     return this.operand(buffer, UPDATE, false);
   }
 
-  done({ op, scope }: Origin, flops: number): Instruction {
+  done({ op, scope, nodes = [] }: Origin, flops: number): Instruction {
     this.words[1] = this.words.length;
     return {
       opcode: this.opcode,
@@ -57,6 +59,7 @@ export class InstructionWriter {
       operands: this.operands,
       op,
       scope,
+      nodes,
       fallible: FALLIBLE.has(this.words[0]),
       flops,
       position: -1,

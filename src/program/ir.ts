@@ -89,6 +89,7 @@ export interface Instruction {
   readonly operands: readonly OperandRef[];
   readonly op: string;
   readonly scope: string;
+  readonly nodes: readonly number[];
   readonly fallible: boolean;
   readonly flops: number;
   position: number;

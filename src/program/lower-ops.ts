@@ -10,6 +10,7 @@ import {
   FusedWriter,
   fill as fillWith,
   InstructionWriter,
+  type Origin,
   place,
   type Register,
 } from './instructions.js';
@@ -51,7 +52,11 @@ export function lowerGroup(state: Lowerer, group: readonly Node[]): void {
     registers.set(node, result);
   }
   for (const node of outputsOf(group)) fused.output(state.buffer(node), registers.get(node) as Register);
-  state.emit(last, [fused.done({ op: groupName(group), scope: last.source.scope })]);
+  state.emit(last, [fused.done(groupOrigin(group, last))]);
+}
+
+function groupOrigin(group: readonly Node[], { source }: Node): Origin {
+  return { op: groupName(group), scope: source.scope, nodes: group.map((n) => n.position) };
 }
 
 function groupName(group: readonly Node[]): string {
@@ -80,7 +85,7 @@ export function lowerGemm(state: Lowerer, gemm: Gemm): void {
     .read(gemm.bias === null ? null : state.buffer(state.located[gemm.bias.index].base))
     .read(gemm.aux === null ? null : state.dense(gemm.aux))
     .write(colsum === null ? null : state.buffer(colsum))
-    .done({ op: groupName(gemm.members), scope: product.source.scope }, 2 * batch * m * n * k);
+    .done(groupOrigin(gemm.members, product), 2 * batch * m * n * k);
   state.emit(gemm.members[gemm.members.length - 1], [instruction]);
 }
 

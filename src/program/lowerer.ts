@@ -19,7 +19,7 @@ import { SlotFlag } from './opcodes.gen.js';
 import { constantOf } from './simplify.js';
 
 export function originOf(node: Node): Origin {
-  return { op: node.op.name, scope: node.source.scope };
+  return { op: node.op.name, scope: node.source.scope, nodes: [node.position] };
 }
 
 /** What lowering knows so far: where values are, the slots, the units. */
