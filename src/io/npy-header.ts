@@ -13,10 +13,10 @@ export interface NpyHeader {
 
 export type Fail = (offset: number, message: string) => never;
 
-/** NumPy's element types, and what each is read as: Neurite's integers are 32 bits wide. */
+/** NumPy's element types (bf2, bfloat16, is safetensors' own), and what each is read as: Neurite's integers are 32 bits wide. */
 export const NPY_TYPES = {
   ...{ b1: 'bool', u1: 'uint8', i1: 'int32', i2: 'int32', u2: 'int32', i4: 'int32', u4: 'int32' },
-  ...{ i8: 'int32', u8: 'int32', f2: 'float32', f4: 'float32', f8: 'float64' },
+  ...{ i8: 'int32', u8: 'int32', f2: 'float32', bf2: 'float32', f4: 'float32', f8: 'float64' },
 } as const satisfies Record<string, DType>;
 export type NpyType = keyof typeof NPY_TYPES;
 
@@ -97,7 +97,7 @@ class Literal {
     const descr = this.#string();
     const [order, type] = [descr[0], descr.slice(1)];
     if (type.startsWith('O')) this.#fail(at, "dtype is 'object': such files hold pickled code, which is never read");
-    const known = Object.hasOwn(NPY_TYPES, type) && (order === '<' || order === '>' || order === '|');
+    const known = Object.hasOwn(NPY_TYPES, type) && type !== 'bf2' && (order === '<' || order === '>' || order === '|');
     if (!known || (order === '|') !== type.endsWith('1')) {
       this.#fail(at, `dtype is '${descr}', expected one of bool, (u)int8-64, float16-64; convert it with astype`);
     }

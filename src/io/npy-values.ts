@@ -6,11 +6,15 @@ import { NPY_TYPES, type NpyHeader, type NpyType } from './npy-header.js';
 type Refuse = (index: number, message: string) => never;
 
 export function elementBytes(type: NpyType): number {
-  return Number(type[1]);
+  return Number(type.at(-1));
 }
 
 /** The elements of a file as the array of their dtype, in the order of the file. Turns `bytes` in place. */
-export function toHost({ type, bigEndian }: NpyHeader, bytes: Uint8Array<ArrayBuffer>, refuse: Refuse): HostArray {
+export function toHost(
+  { type, bigEndian }: Pick<NpyHeader, 'type' | 'bigEndian'>,
+  bytes: Uint8Array<ArrayBuffer>,
+  refuse: Refuse,
+): HostArray {
   const { buffer } = bytes;
   if (bigEndian) swap(Buffer.from(buffer), elementBytes(type));
   switch (type) {
@@ -34,6 +38,11 @@ export function toHost({ type, bigEndian }: NpyHeader, bytes: Uint8Array<ArrayBu
     case 'i8':
     case 'u8':
       return narrow(buffer, type === 'i8', refuse);
+    case 'bf2': {
+      // The upper half of a float32.
+      const halves = new Uint16Array(buffer);
+      return new Float32Array(Int32Array.from(halves, (bits) => bits << 16).buffer);
+    }
     case 'f2':
       return Float32Array.from(new Uint16Array(buffer), halfToNumber);
     default:
@@ -82,7 +91,7 @@ function narrow(buffer: ArrayBuffer, signed: boolean, refuse: Refuse): Int32Arra
 }
 
 function tooLarge(value: string): string {
-  return `the integer ${value} does not fit int32; save the array with .astype('int32') or as float64`;
+  return `the integer ${value} does not fit int32; save it as int32 or float64`;
 }
 
 /** IEEE 754 binary16. */

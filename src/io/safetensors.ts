@@ -4,6 +4,8 @@ import { FormatError, OptionError } from '../errors.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { readFully, withFile, writeFileAtomic } from './files.js';
 import { HeaderScanner } from './json-header.js';
+import { NPY_TYPES, type NpyType } from './npy-header.js';
+import { elementBytes, toHost } from './npy-values.js';
 
 /** One tensor of a file: row-major values in a typed array of its dtype (bool: bytes 0 and 1). */
 export interface TensorData {
@@ -22,6 +24,8 @@ export interface SafetensorsFile {
 interface Entry {
   readonly name: string;
   readonly dtype: DType;
+  /** How the file holds it, where that is not `dtype`. */
+  readonly widened: NpyType | undefined;
   readonly shape: Shape;
   readonly begin: number;
   readonly end: number;
@@ -38,13 +42,25 @@ const FILE_DTYPES: ReadonlyMap<string, DType> = new Map([
   ['U8', 'uint8'],
   ['BOOL', 'bool'],
 ]);
+/** Read as what Neurite computes with: without loss, or not at all. */
+const WIDENED: ReadonlyMap<string, NpyType> = new Map([
+  ['BF16', 'bf2'],
+  ['F16', 'f2'],
+  ['I8', 'i1'],
+  ['I16', 'i2'],
+  ['U16', 'u2'],
+  ['U32', 'u4'],
+  ['I64', 'i8'],
+  ['U64', 'u8'],
+]);
 const DTYPE_NAMES = new Map([...FILE_DTYPES].map(([file, dtype]) => [dtype, file]));
 const DTYPE_ORDER = [...FILE_DTYPES.values()];
 
 /**
  * Reads a safetensors file; everything the header claims is checked against the file before memory is taken.
  *
- * Takes dtypes F32, F64, I32, U8 and BOOL, of any shape including `[]` and empty ones.
+ * Takes dtypes F32, F64, I32, U8 and BOOL, of any shape including `[]` and empty ones. F16 and BF16 become float32; other
+ * integers become int32, or are refused when a value does not fit.
  * @returns the tensors by name, in the order of their data, and the header's metadata.
  * @throws FormatError naming file and byte offset when the file breaks the format; NeuriteError with a hint when it
  *   cannot be read.
@@ -183,16 +199,18 @@ function readEntry(
 ): Entry {
   const what = `tensor ${JSON.stringify(name)}`;
   let dtype: DType | undefined;
+  let widened: NpyType | undefined;
   let shape: number[] | undefined;
   let range: number[] | undefined;
   scan.object(what, (key, keyAt) => {
     if (key === 'dtype') {
       const given = scan.string(`dtype of ${what}`);
-      dtype = FILE_DTYPES.get(given);
+      widened = WIDENED.get(given);
+      dtype = widened === undefined ? FILE_DTYPES.get(given) : NPY_TYPES[widened];
       if (dtype === undefined) {
         fail(
           keyAt,
-          `${what} has dtype ${given}; expected one of ${[...FILE_DTYPES.keys()].join(', ')}; convert it before saving`,
+          `${what} has dtype ${given}; expected one of ${[...FILE_DTYPES.keys(), ...WIDENED.keys()].join(', ')}; convert it before saving`,
         );
       }
     } else if (key === 'shape') shape = scan.wholeNumbers(`shape of ${what}`);
@@ -206,7 +224,7 @@ function readEntry(
   if (range.length !== 2 || begin > end)
     fail(at, `${what} has data_offsets [${range.join(', ')}], expected [begin, end]`);
   if (end > dataSize) fail(at, `${what} ends at data offset ${end}, but the file has ${dataSize} bytes of data`);
-  let bytes = itemSize(dtype);
+  let bytes = widened === undefined ? itemSize(dtype) : elementBytes(widened);
   for (const d of shape) {
     bytes *= d;
     if (bytes > Number.MAX_SAFE_INTEGER)
@@ -215,14 +233,21 @@ function readEntry(
   if (bytes !== end - begin) {
     fail(
       at,
-      `${what} of shape [${shape.join(', ')}] and ${dtype} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
+      `${what} of shape [${shape.join(', ')}] and ${widened === undefined ? dtype : 'its dtype'} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
     );
   }
   if (bytes > bufferConstants.MAX_LENGTH) fail(at, `${what} of ${bytes} bytes is larger than an array can be`);
-  return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end, at };
+  return { name, dtype, widened, shape, begin: dataStart + begin, end: dataStart + end, at };
 }
 
 function tensorOf(entry: Entry, buffer: ArrayBuffer, label: string): TensorData {
+  const { widened } = entry;
+  if (widened !== undefined) {
+    const refuse = (index: number, message: string): never =>
+      failAt(label, entry.begin + index * elementBytes(widened), `tensor "${entry.name}": ${message}`);
+    const data = toHost({ type: widened, bigEndian: false }, new Uint8Array(buffer), refuse);
+    return { dtype: entry.dtype, shape: entry.shape, data };
+  }
   const data = hostView(entry.dtype, buffer, 0, buffer.byteLength / itemSize(entry.dtype));
   if (entry.dtype === 'bool') {
     const bad = (data as Uint8Array).findIndex((v) => v > 1);

@@ -46,3 +46,4 @@ export {
 } from './rectifiers.js';
 export { Sequential } from './sequential.js';
 export type { SummaryOptions } from './summary.js';
+export { exportTorch, type ImportTorchOptions, importTorch, type TorchNames } from './torch.js';

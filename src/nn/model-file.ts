@@ -5,7 +5,7 @@ import { checkOptions } from '../options.js';
 import { type AnyTransformer, fromJSON, type TransformerState } from '../preprocess/index.js';
 import { showType } from './describe.js';
 import { checkVersion, FORMAT_METADATA, tensorsOf } from './load.js';
-import type { AnyModule } from './module.js';
+import type { AnyModule, Module } from './module.js';
 import { decodeModule, encodeModule, layerClasses, type ModuleClass, type Registry } from './module-config.js';
 
 /** One fitted transformer or encoder, or several by name. */
@@ -25,9 +25,9 @@ export interface LoadModelOptions {
   readonly registry?: Registry;
 }
 
-export interface LoadedModel {
+export interface LoadedModel<M extends AnyModule = Module> {
   /** In evaluation mode; `model.train()` to train it further. */
-  readonly model: AnyModule;
+  readonly model: M;
   readonly preprocessing: Preprocessing | null;
   readonly classes: readonly string[] | null;
   /** Version of Neurite that wrote the file. */
@@ -66,13 +66,17 @@ export async function saveModel(model: AnyModule, file: string, options: SaveMod
 
 /**
  * Reads a model that {@link saveModel} wrote. Only layers of this library and of `registry` are made; nothing in the file is run.
+ * @typeParam M class of the model, a module from tensor to tensor unless stated.
  * @returns the model in evaluation mode, its preprocessing and classes, null where the file has none.
  * @throws FormatError naming the file and what in it is damaged or unknown; NeuriteError when it cannot be read.
  * @example
  * const { model, preprocessing, classes } = await nn.loadModel('iris.safetensors');
  * const scores = await model.forward(await preprocessing.transform(x)).data();
  */
-export async function loadModel(file: string, options: LoadModelOptions = {}): Promise<LoadedModel> {
+export async function loadModel<M extends AnyModule = Module>(
+  file: string,
+  options: LoadModelOptions = {},
+): Promise<LoadedModel<M>> {
   const where = `loadModel "${file}"`;
   checkOptions(where, options, ['registry']);
   const { tensors, metadata } = await readSafetensors(file);
@@ -87,7 +91,7 @@ export async function loadModel(file: string, options: LoadModelOptions = {}): P
   checkCells(where, model, tensors, (message) => new FormatError(message));
   await model.loadTensors(tensors);
   return {
-    model: model.eval(),
+    model: model.eval() as M,
     preprocessing: preprocessingOf(where, metadata),
     classes: classesOf(where, metadata),
     library: metadata['library'] ?? '',

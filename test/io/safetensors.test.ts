@@ -138,6 +138,24 @@ describe('the Python package', () => {
   });
 });
 
+describe('dtypes of other libraries', () => {
+  it.each([
+    ['I64', BigInt64Array.of(-(2n ** 31n), 2n ** 31n - 1n), 'int32', [-(2 ** 31), 2 ** 31 - 1]],
+    ['U64', BigUint64Array.of(0n, 2n ** 31n - 1n), 'int32', [0, 2 ** 31 - 1]],
+    ['U32', Uint32Array.of(7, 2 ** 31 - 1), 'int32', [7, 2 ** 31 - 1]],
+    ['I16', Int16Array.of(-32768, 32767), 'int32', [-32768, 32767]],
+    ['U16', Uint16Array.of(0, 65535), 'int32', [0, 65535]],
+    ['I8', Int8Array.of(-128, 127), 'int32', [-128, 127]],
+    ['F16', Uint16Array.of(0x3c00, 0xfc00), 'float32', [1, -Infinity]],
+    ['BF16', Uint16Array.of(0x3f80, 0xc2f7), 'float32', [1, -123.5]],
+  ] as const)('%s', (dtype, values, as, expected) => {
+    const bytes = new Uint8Array(values.buffer);
+    const { tensors } = parseSafetensors(build(one(dtype, '2', `0,${bytes.length}`), bytes));
+    expect(tensors.get('test')?.dtype).toBe(as);
+    expect([...(tensors.get('test')?.data ?? [])]).toEqual(expected);
+  });
+});
+
 describe('what the format allows', () => {
   it.each([
     ['0-d', one('I32', '', '0,4'), 4, []],
@@ -222,7 +240,17 @@ describe('what must be refused', () => {
     ['metadata nested', build('{"__metadata__":{"k":{}}}'), /a string/],
     ['missing field', build('{"a":{"dtype":"U8","shape":[0]}}'), /needs dtype, shape and data_offsets/],
     ['unknown field', build('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}'), /unknown field "x"/],
-    ['foreign dtype', build(one('BF16', '1', '0,2'), 2), /tensor "test" has dtype BF16; expected one of F64, F32/],
+    [
+      'foreign dtype',
+      build(one('F8_E4M3', '1', '0,1'), 1),
+      /tensor "test" has dtype F8_E4M3; expected one of F64, F32/,
+    ],
+    ['widened dtype of another size', build(one('I64', '1', '0,4'), 4), /needs 8 bytes, but data_offsets give 4/],
+    [
+      'an integer above int32',
+      build(one('I64', '2', '0,16'), new Uint8Array(BigInt64Array.of(1n, -(2n ** 40n)).buffer)),
+      /at byte 74: tensor "test": the integer -1099511627776 does not fit int32/,
+    ],
     [
       'bool that is neither',
       build(one('BOOL', '2', '0,2'), Uint8Array.of(1, 2)),

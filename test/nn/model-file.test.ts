@@ -58,7 +58,7 @@ describe('saveModel and loadModel', () => {
     expect(String((loaded.model as nn.Sequential)[3])).toBe('Dropout(0.5)');
     const prepared = (loaded.preprocessing as preprocess.StandardScaler).transform(x);
     const before = model.eval().forward(await scaler.transform(x));
-    const after = (loaded.model as nn.Sequential).forward(await prepared);
+    const after = loaded.model.forward(await prepared);
     expect(await after.data()).toEqual(await before.data());
   });
 
@@ -107,7 +107,7 @@ describe('saveModel and loadModel', () => {
       /r\.safetensors": nobody knows the layer "Residual"; pass its class: registry/,
     );
     const { model: again } = await nn.loadModel(path('r.safetensors'), { registry: { Residual } });
-    expect(await (again as nn.Sequential).forward(x).data()).toEqual(await model.forward(x).data());
+    expect(await again.forward(x).data()).toEqual(await model.forward(x).data());
     await nn.saveModel(model, path('r.safetensors'), { registry: { Other: Residual } });
     expect((await nn.loadModel(path('r.safetensors'), { registry: { Other: Residual } })).model).toBeInstanceOf(
       nn.Module,
