@@ -1,0 +1,6 @@
+export { type DiagnoseOptions, diagnose } from './diagnose.js';
+export type { ActivationFigures, Measurements, ParameterFigures } from './measure.js';
+export { Monitor, type MonitorOptions } from './monitor.js';
+export { Diagnosis } from './report.js';
+export { type Epochs, type FitKind, type FitVerdict, type VerdictOptions, verdict } from './verdict.js';
+export type { DiagnosticWarning, Thresholds, WarningKind } from './warnings.js';
