@@ -92,8 +92,8 @@ void layer_norm(const LayerNormArgs<T>& args, int64_t rows) noexcept {
   const T inverse = T(1) / static_cast<T>(cols), eps = static_cast<T>(args.eps);
   for (int64_t r = 0; r < rows; ++r) {
     const T* x = args.x + r * cols;
-    T sum, squares;
-    sum_terms<1>(cols, &sum, [=](auto read, auto, V* acc) { acc[0] = acc[0] + read(x, V::set(0)); });
+    T sum = 0, squares;
+    if (!args.rms) sum_terms<1>(cols, &sum, [=](auto read, auto, V* acc) { acc[0] = acc[0] + read(x, V::set(0)); });
     const T mean = sum * inverse;
     const V m = V::set(mean);
     sum_terms<1>(cols, &squares, [=](auto read, auto, V* acc) {
@@ -117,14 +117,16 @@ void layer_norm(const LayerNormArgs<T>& args, int64_t rows) noexcept {
   }
 }
 
-// One row: with h = g * weight and z = (x - mean) * rstd, dx = rstd (h - mean(h) - z mean(h z)).
+// One row: with h = g * weight and z = (x - mean) * rstd, dx = rstd (h - mean(h) - z mean(h z)); without a mean, z = x
+// * rstd and dx = rstd (h - z mean(h z)).
 template <class T, bool weighted, bool sums>
 NEURITE_INLINE void layer_norm_grad_row(const LayerNormGradArgs<T>& args, int64_t r, bool first) {
   using V = Vec<T>;
   const int64_t cols = args.cols;
   const T *x = args.x + r * cols, *g = args.g + r * cols, *weight = args.weight;
   T *dweight = args.dweight, *dbias = args.dbias;
-  const V m = V::set(args.mean[r]), rstd = V::set(args.rstd[r]), zero = V::set(0);
+  const bool centred = args.mean != nullptr;
+  const V m = V::set(centred ? args.mean[r] : T(0)), rstd = V::set(args.rstd[r]), zero = V::set(0);
   T total[2];
   sum_terms<2>(cols, total, [=](auto read, auto write, V* acc) {
     const V d = read(g, zero), z = (read(x, m) - m) * rstd;
@@ -139,7 +141,7 @@ NEURITE_INLINE void layer_norm_grad_row(const LayerNormGradArgs<T>& args, int64_
   if (args.dx == nullptr) return;
   T* dx = args.dx + r * cols;
   const T inverse = T(1) / static_cast<T>(cols);
-  const V c1 = V::set(total[0] * inverse), c2 = V::set(total[1] * inverse);
+  const V c1 = V::set(centred ? total[0] * inverse : T(0)), c2 = V::set(total[1] * inverse);
   each_vector<T>(cols, [=](auto read, auto write) {
     const V z = (read(x) - m) * rstd;
     V h = read(g);

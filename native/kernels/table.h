@@ -102,7 +102,9 @@ struct LayerNormArgs {
   double eps;
   const T *x, *weight, *bias;
   T *y, *mean, *rstd;
+  bool rms;  // by the root of the mean square: no mean is subtracted
 };
+// Without a mean the gradient is that of the root of the mean square.
 template <class T>
 struct LayerNormGradArgs {
   int64_t cols;

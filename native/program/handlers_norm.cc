@@ -1,5 +1,5 @@
-// LAYER_NORM and BATCH_NORM, forward and backward. Sums over rows are taken in slices that depend on the shape alone,
-// then combined by a fixed tree.
+// LAYER_NORM, RMS_NORM and BATCH_NORM, forward and backward. Sums over rows are taken in slices that depend on the
+// shape alone, then combined by a fixed tree.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -36,6 +36,7 @@ struct LayerNormShape {
   int64_t rows, cols;
   double eps;
   Operand x, weight, bias, y, mean, rstd;
+  bool rms;
 };
 
 template <class T>
@@ -52,7 +53,8 @@ class LayerNorm final : public Instruction {
                                context.at<const T>(s.bias),
                                context.at<T>(s.y),
                                context.at<T>(s.mean),
-                               context.at<T>(s.rstd)};
+                               context.at<T>(s.rstd),
+                               s.rms};
     const int64_t step = rows_per_task(s.cols);
     context.team.parallel_for(ceil_div(s.rows, step), [&](int64_t task, int) noexcept {
       const int64_t row = task * step;
@@ -107,7 +109,7 @@ class LayerNormGrad final : public Instruction {
         LayerNormGradArgs<T> args = all;
         args.g += at;
         args.x += at;
-        args.mean += row;
+        if (args.mean != nullptr) args.mean += row;
         args.rstd += row;
         if (args.dx != nullptr) args.dx += at;
         if (dweight != nullptr) args.dweight = weights + slice * s.cols;
@@ -318,6 +320,41 @@ std::unique_ptr<Instruction> parse_LAYER_NORM_GRAD(InstructionReader& reader) {
   s.dbias = reader.optional("dbias", dtype, s.cols, Access::WRITE);
   const int64_t sums = (s.dweight.present() ? 1 : 0) + (s.dbias.present() ? 1 : 0);
   reader.need_shared(bytes_of(reader, reader.product({sums, ceil_div(s.rows, kNormRows), s.cols})));
+  return make_float<LayerNormGrad>(dtype, s);
+}
+
+std::unique_ptr<Instruction> parse_RMS_NORM(InstructionReader& reader) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  const DType dtype = reader.dtype();
+  LayerNormShape s{};
+  s.rms = true;
+  s.rows = reader.size("rows");
+  s.cols = reader.size("cols");
+  s.eps = epsilon(reader);
+  const int64_t elements = reader.product({s.rows, s.cols});
+  s.x = reader.input("x", dtype, elements);
+  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
+  s.y = reader.optional("y", dtype, elements, Access::WRITE);
+  s.rstd = reader.optional("rstd", dtype, s.rows, Access::WRITE);
+  return make_float<LayerNorm>(dtype, s);
+}
+
+std::unique_ptr<Instruction> parse_RMS_NORM_GRAD(InstructionReader& reader) {
+  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  const DType dtype = reader.dtype();
+  LayerNormGradShape s{};
+  s.rows = reader.size("rows");
+  s.cols = reader.size("cols");
+  const int64_t elements = reader.product({s.rows, s.cols});
+  s.g = reader.input("g", dtype, elements);
+  s.x = reader.input("x", dtype, elements);
+  s.rstd = reader.input("rstd", dtype, s.rows);
+  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
+  s.dx = reader.optional("dx", dtype, elements, Access::WRITE);
+  s.dweight = reader.optional("dweight", dtype, s.cols, Access::WRITE);
+  if (s.dweight.present()) {
+    reader.need_shared(bytes_of(reader, reader.product({ceil_div(s.rows, kNormRows), s.cols})));
+  }
   return make_float<LayerNormGrad>(dtype, s);
 }
 

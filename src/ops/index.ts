@@ -92,6 +92,7 @@ export {
   trunc,
 } from './elementwise.js';
 export { scatterAdd, type TakeOptions, take } from './gather.js';
+export { groupNorm } from './group-norm.js';
 export { checkFinite } from './guard.js';
 export { type BincountOptions, bincount, type HistogramOptions, histogram } from './histogram.js';
 export {
@@ -122,7 +123,7 @@ export {
   stopGradient,
   transpose,
 } from './movement.js';
-export { batchNorm, layerNorm, type NormalizeOptions } from './norm.js';
+export { batchNorm, layerNorm, type NormalizeOptions, type RmsNormOptions, rmsNorm } from './norm.js';
 export { cast, type Operand, toTensor } from './operand.js';
 export {
   clipScale,
@@ -162,6 +163,8 @@ export {
   norm,
   prod,
   type ReduceOptions,
+  type RenormOptions,
+  renorm,
   std,
   sum,
   type VarianceOptions,

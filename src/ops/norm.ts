@@ -30,8 +30,8 @@ function affineOf(z: Tensor, params: readonly Tensor[]): Tensor {
   return bias === undefined ? scaled : add(scaled, bias);
 }
 
-/** The float64 oracle of both: statistics over rows (layer norm) or columns (batch norm). */
-function reference([x, weight, bias]: readonly RefArray[], eps: number, byRow: boolean) {
+/** The float64 oracle: statistics over rows (layer norm) or columns (batch norm), about the mean or about 0 (RMS norm). */
+function reference([x, weight, bias]: readonly RefArray[], eps: number, byRow: boolean, centred = true) {
   const [rows, cols] = x.shape;
   const count = byRow ? rows : cols;
   const n = byRow ? cols : rows;
@@ -40,7 +40,7 @@ function reference([x, weight, bias]: readonly RefArray[], eps: number, byRow: b
   const means = new Float64Array(count);
   const variances = new Float64Array(count);
   for (let group = 0; group < count; group++) {
-    for (let i = 0; i < n; i++) means[group] += x.data[at(group, i)] / n;
+    for (let i = 0; centred && i < n; i++) means[group] += x.data[at(group, i)] / n;
     for (let i = 0; i < n; i++) variances[group] += (x.data[at(group, i)] - means[group]) ** 2 / n;
     for (let i = 0; i < n; i++) {
       const j = byRow ? i : group;
@@ -59,6 +59,7 @@ function gradReference(
   means: Float64Array,
   rstds: Float64Array,
   byRow: boolean,
+  centred = true,
 ): RefArray[] {
   const [rows, cols] = x.shape;
   const count = byRow ? rows : cols;
@@ -76,7 +77,7 @@ function gradReference(
       }
     };
     each((at, h, z, j) => {
-      s1 += h / n;
+      if (centred) s1 += h / n;
       s2 += (h * z) / n;
       dweight[j] += g.data[at] * z;
       dbias[j] += g.data[at];
@@ -95,27 +96,30 @@ function gradReference(
 /**
  * Gradients of layerNormGrad and batchNormGrad, whose outputs are, with z = (x - m) r, h = g weight and means over `axis`,
  * dx = r (h - mean h - z mean(h z)), dweight = sum of g z and dbias = sum of g over rows. The projection in dx is symmetric,
- * so the cotangent u of dx comes back to h by the same formula. m and r have size 1 in `axis`.
+ * so the cotangent u of dx comes back to h by the same formula. m and r have size 1 in `axis`. Not centred (RMS norm), m is 0 and
+ * mean h is left out.
  * @returns gradients of g, x, m, r and weight
  */
 function secondOrder(
   [g, x, m, r, weight]: readonly Tensor[],
   [u, p, q]: readonly (Tensor | null)[],
   axis: 0 | 1,
+  centred = true,
 ): [g: Tensor, x: Tensor, m: Tensor, r: Tensor, weight: Tensor | null] {
   const over = { axis, keepDims: true } as const;
   const z = mul(sub(x, m), r);
+  const centre = (t: Tensor) => (centred ? sub(t, mean(t, over)) : t);
   const [toG, toZ]: Tensor[][] = [[], []];
   let toR: Tensor | null = null;
   let toWeight: Tensor | null = null;
   if (u !== null) {
     const h = weight === undefined ? g : mul(g, weight);
     const [along, uz] = [mean(mul(h, z), over), mean(mul(u, z), over)];
-    const back = mul(r, sub(sub(u, mean(u, over)), mul(z, uz)));
+    const back = mul(r, sub(centre(u), mul(z, uz)));
     toG.push(weight === undefined ? back : mul(back, weight));
     toWeight = weight === undefined ? null : sum(mul(back, g), { axis: 0 });
     toZ.push(mul(neg(r), add(mul(u, along), mul(h, uz))));
-    toR = sum(mul(u, sub(sub(h, mean(h, over)), mul(z, along))), over);
+    toR = sum(mul(u, sub(centre(h), mul(z, along))), over);
   }
   if (p !== null) {
     toG.push(mul(z, p));
@@ -132,7 +136,7 @@ function secondOrder(
 const rstdOf = (variances: Float64Array, eps: number) => variances.map((v) => 1 / Math.sqrt(v + eps));
 
 /**
- * Records of layer norm over rows and batch norm over columns of a matrix. Their statistics are outputs for the backward op;
+ * Records of layer and RMS norm over rows and batch norm over columns of a matrix. Their statistics are outputs for the backward op;
  * a gradient that flows into them (second derivatives) goes by the fine ops.
  */
 export const normOps = {
@@ -203,6 +207,74 @@ export const normOps = {
       const h = weight === undefined ? g : mul(g, weight);
       const centred = sub(sub(h, mean(h, ROW)), mul(z, mean(mul(h, z), ROW)));
       return [mul(centred, expandDims(rstd, 1)), sum(mul(g, z), { axis: 0 }), sum(g, { axis: 0 })];
+    },
+  }),
+  /** inputs x, weight; [y, rstd [rows]] */
+  rmsNorm: defineOp('rmsNorm', {
+    kind: 'coarse',
+    optionalOutputs: true,
+    infer: ([x]) => {
+      checkDType('rmsNorm', x.dtype, 'float');
+      return [x.shape, [x.shape[0]]].map((shape) => ({ shape, dtype: x.dtype }));
+    },
+    vjp: ({ gs: [g, gRstd], outs: [, rstd], inputs, attrs }) => {
+      const [x, ...weight] = inputs;
+      const parts: Tensor[] = [];
+      let rest: readonly (Tensor | null)[] = weight.map(() => null);
+      if (g !== null) {
+        const [dx, dweight] = buildAll(normOps.rmsNormGrad, [g, x, rstd, ...weight], attrs);
+        parts.push(dx);
+        rest = weight.map(() => dweight);
+      }
+      // d rstd / dx = -rstd^3 x / n
+      const n = x.shape[1];
+      if (gRstd !== null) parts.push(mul(x, expandDims(mul(gRstd, div(mul(rstd, square(rstd)), -n)), 1)));
+      return [parts.reduce((a, b) => add(a, b)), ...rest];
+    },
+    reference: (inputs, attrs) => {
+      const { y, variances } = reference(inputs, attrsOf(attrs).eps, true, false);
+      return [y, { data: rstdOf(variances, attrsOf(attrs).eps), shape: [variances.length] }];
+    },
+    lower: ({ inputs: [x], attrs }) => ({
+      opcode: 'RMS_NORM',
+      params: [...x.shape, ...f64Words(attrsOf(attrs).eps)],
+      tail: [{ in: 0 }, hasWeight(attrs) ? { in: 1 } : 'none', { out: 0 }, { out: 1 }],
+    }),
+    decompose: ([x, weight], attrs) => {
+      const rstd = rsqrt(add(mean(square(x), ROW), attrsOf(attrs).eps));
+      const z = mul(x, rstd);
+      return [weight === undefined ? z : mul(z, weight), reshape(rstd, [x.shape[0]])];
+    },
+  }),
+  /** inputs g, x, rstd, weight; [dx, dweight] */
+  rmsNormGrad: defineOp('rmsNormGrad', {
+    kind: 'coarse',
+    optionalOutputs: true,
+    infer: ([g]) => [g.shape, [g.shape[1]]].map((shape) => ({ shape, dtype: g.dtype })),
+    vjp: ({ gs: [u, p], inputs: [g, x, r, ...weight] }) => {
+      const zero = mul(expandDims(r, 1), 0);
+      const inputs = [g, x, zero, expandDims(r, 1), ...weight];
+      const [dg, dx, , dr, dw] = secondOrder(inputs, [u, p, null], 1, false);
+      return [dg, dx, reshape(dr, r.shape), ...weight.map(() => dw)];
+    },
+    reference: ([g, x, rstd, weight]) => {
+      const means = new Float64Array(rstd.data.length);
+      return gradReference(g, x, weight, means, rstd.data, true, false).slice(0, 2);
+    },
+    lower: ({ inputs: [x], attrs }) => ({
+      opcode: 'RMS_NORM_GRAD',
+      params: [...x.shape],
+      tail: [
+        ...[0, 1, 2].map((i) => ({ in: i })),
+        hasWeight(attrs) ? { in: 3 } : 'none',
+        ...[0, 1].map((i) => ({ out: i })),
+      ],
+    }),
+    decompose: ([g, x, rstd, weight]) => {
+      const z = mul(x, expandDims(rstd, 1));
+      const h = weight === undefined ? g : mul(g, weight);
+      const dx = mul(sub(h, mul(z, mean(mul(h, z), ROW))), expandDims(rstd, 1));
+      return [dx, sum(mul(g, z), { axis: 0 })];
     },
   }),
   /** [y, mean [cols], population variance [cols]] */
@@ -331,16 +403,47 @@ export function layerNorm(x: Operand, normalizedShape: Shape, options: Normalize
   const t = operandOf('layerNorm', x, 'float');
   const { weight, bias, eps = 1e-5 } = options;
   checkEps('layerNorm', eps);
+  const { rows, cols } = rowsOf('layerNorm', t, normalizedShape);
+  const params = operandsOf('layerNorm', t, normalizedShape, weight, bias).map((p) => reshape(p, [cols]));
+  const [y] = buildAll(normOps.layerNorm, [rows, ...params], { eps, affine: AFFINE[params.length] });
+  return reshape(y, t.shape);
+}
+
+/** Rows and columns of `x` seen as samples of `normalizedShape`. */
+function rowsOf(op: string, t: Tensor, normalizedShape: Shape): { rows: Tensor; cols: number } {
   const lead = t.shape.length - normalizedShape.length;
   const cols = sizeOf(normalizedShape);
   if (lead < 0 || normalizedShape.length === 0 || cols === 0 || !sameShape(t.shape.slice(lead), normalizedShape)) {
-    throw new ShapeError(
-      `layerNorm: got [${t.shape}], expected last axes [${normalizedShape}], at least one and none 0`,
-    );
+    throw new ShapeError(`${op}: got [${t.shape}], expected last axes [${normalizedShape}], at least one and none 0`);
   }
-  const params = operandsOf('layerNorm', t, normalizedShape, weight, bias).map((p) => reshape(p, [cols]));
-  const rows = reshape(t, [sizeOf(t.shape.slice(0, lead)), cols]);
-  const [y] = buildAll(normOps.layerNorm, [rows, ...params], { eps, affine: AFFINE[params.length] });
+  return { rows: reshape(t, [sizeOf(t.shape.slice(0, lead)), cols]), cols };
+}
+
+export interface RmsNormOptions {
+  /** Multiplies the normalised values; default none. */
+  readonly weight?: Operand | null;
+  /** Added to the mean square, >= 0; default the spacing of numbers at 1, as in PyTorch: 1.2e-7 (float32), 2.2e-16 (float64). */
+  readonly eps?: number | null;
+}
+
+/**
+ * Root mean square normalisation over the last axes: layer norm without the mean and the bias.
+ * `x / sqrt(mean(x^2) + eps) * weight`
+ * @param x float
+ * @param normalizedShape sizes of the last axes of `x`, at least one, none 0
+ * @param options `weight` of `normalizedShape`, `eps`
+ * @returns the shape of `x`
+ * @throws ShapeError when x does not end in `normalizedShape` or the weight has another shape; DTypeError; OptionError
+ * @example rmsNorm(tensor([[3, 4]]), [2], { eps: 0 }); // [[0.8485281, 1.1313709]]
+ * @see Zhang and Sennrich, Root Mean Square Layer Normalization, 2019; PyTorch, torch.nn.functional.rms_norm
+ */
+export function rmsNorm(x: Operand, normalizedShape: Shape, options: RmsNormOptions = {}): Tensor {
+  const t = operandOf('rmsNorm', x, 'float');
+  const eps = options.eps ?? (t.dtype === 'float64' ? 2 ** -52 : 2 ** -23);
+  checkEps('rmsNorm', eps);
+  const { rows, cols } = rowsOf('rmsNorm', t, normalizedShape);
+  const params = operandsOf('rmsNorm', t, normalizedShape, options.weight).map((p) => reshape(p, [cols]));
+  const [y] = buildAll(normOps.rmsNorm, [rows, ...params], { eps, affine: AFFINE[params.length] });
   return reshape(y, t.shape);
 }
 

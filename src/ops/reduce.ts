@@ -402,3 +402,33 @@ export function norm(x: Operand, { ord = 2, ...options }: NormOptions = {}): Ten
   const zero = equal(s, 0);
   return where(zero, 0, pow(where(zero, 1, s), 1 / ord));
 }
+
+export interface RenormOptions {
+  /** Order of the norm, > 0; default 2. */
+  readonly ord?: number;
+  /** Axis whose slices are limited, each on its own; default 0: the rows of a weight, one a unit. */
+  readonly axis?: number;
+}
+
+/**
+ * Scales down slices whose norm is above a limit: the max-norm constraint on the incoming weights of each unit.
+ * `x_i · limit / (|x_i| + 1e-7)` where `|x_i| > limit`, else `x_i`
+ * @param x float, rank 1 or more
+ * @param limit largest norm, a finite number >= 0
+ * @param options `ord`, default 2; `axis`, default 0
+ * @returns the shape of `x`
+ * @throws OptionError for an illegal limit or order, ShapeError when the axis does not exist, DTypeError for integers and bool
+ * @example renorm(tensor([[3, 4], [0, 1]]), 1); // [[0.6, 0.8], [0, 1]]
+ * @see Srebro and Shraibman, Rank, Trace-Norm and Max-Norm, 2005; PyTorch, torch.renorm
+ */
+export function renorm(x: Operand, limit: number, { ord = 2, axis = 0 }: RenormOptions = {}): Tensor {
+  const t = operandOf('renorm', x, 'float');
+  if (!(limit >= 0 && limit < Infinity)) {
+    throw new OptionError(`renorm: got limit ${limit}, expected a finite number >= 0`);
+  }
+  if (!(ord > 0)) throw new OptionError(`renorm: got ord ${ord}, expected a number above 0`);
+  const at = normalizeAxis('renorm', axis, t.shape.length);
+  const others = t.shape.map((_, a) => a).filter((a) => a !== at);
+  const size = others.length === 0 ? abs(t) : norm(t, { ord, axis: others, keepDims: true });
+  return mul(t, where(greater(size, limit), div(limit, add(size, 1e-7)), 1));
+}

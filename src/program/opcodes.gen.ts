@@ -50,6 +50,8 @@ export const Opcode = {
   SOLVE: 45,
   SOLVE_TRIANGULAR: 46,
   IOTA: 47,
+  RMS_NORM: 48,
+  RMS_NORM_GRAD: 49,
 } as const;
 export type OpcodeName = keyof typeof Opcode;
 

@@ -127,6 +127,8 @@ const written: readonly Int32Array[] = [
     [
       instruction('LAYER_NORM', 'float32', 3, 5, ...w.f64(1e-5), ...[0, 1, 2, 3, 4, 5].map(slot)),
       instruction('LAYER_NORM_GRAD', 'float32', 3, 5, ...[3, 0, 4, 5, 1, 6, 7, 8].map(slot)),
+      instruction('RMS_NORM', 'float32', 3, 5, ...w.f64(1e-5), ...[0, 1, 3, 5].map(slot)),
+      instruction('RMS_NORM_GRAD', 'float32', 3, 5, ...[3, 0, 5, 1, 6, 7].map(slot)),
     ],
   ),
   w.words(

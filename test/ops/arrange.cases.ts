@@ -92,6 +92,18 @@ export const arrangeCases = {
       }),
     ),
   ],
+  renorm: [
+    {
+      name: 'known',
+      inputs: [floats([3, 4, 0, 0.5], [2, 2])],
+      run: (x) => ops.renorm(x, 1),
+      // Five roundings; the sum with 1e-7 moves the norm by 2e-8 of itself.
+      bound: { ulps: 5 },
+      expected: [3 / 5.0000001, 4 / 5.0000001, 0, 0.5],
+    },
+    { name: 'columns', inputs: [float([3, 4])], run: (x) => ops.renorm(x, 1.5, { axis: 1 }), bound: { ulps: 16 } },
+    { name: 'vector', inputs: [floats([3, -0.5])], run: (x) => ops.renorm(x, 1, { ord: 1 }), bound: { ulps: 5 } },
+  ] satisfies OpCase[],
   histogram: [
     exact('known', [floats([1, 2, 1])], (x) => ops.histogram(x, { bins: 2, range: [0, 4] }).counts, [2, 1]),
     exact(

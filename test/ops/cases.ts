@@ -10,7 +10,7 @@ import { guardCases } from './guard.cases.js';
 import { linalgCases, matrixCases } from './linalg.cases.js';
 import { matmulCases } from './matmul.cases.js';
 import { movementCases } from './movement.cases.js';
-import { normCases } from './norm.cases.js';
+import { groupNormCases, normCases } from './norm.cases.js';
 import { optimCases } from './optim.cases.js';
 import { randomCases } from './random.cases.js';
 import { reduceCases } from './reduce.cases.js';
@@ -42,4 +42,5 @@ export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = {
   ...activationCases,
   ...arrangeCases,
   ...matrixCases,
+  ...groupNormCases,
 };

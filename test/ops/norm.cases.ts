@@ -129,6 +129,70 @@ export const normCases = {
     },
   ],
   layerNormGrad: backward('layerNormGrad'),
+  rmsNorm: [
+    // |x| <= 4, the sum of squares has cols / 16 roundings or fewer, of which the root keeps half; one each for root, product.
+    ...SHAPES.map(
+      ([rows, cols], i): OpCase => ({
+        name: `[${rows}, ${cols}]${i % 2 === 0 ? ' weight' : ''}`,
+        inputs: [float([rows, cols], -2, 4, i + 1), ...(i % 2 === 0 ? [float([cols], 0.5, 2, 2)] : [])],
+        run: (...x) => buildAll(normOps.rmsNorm, x, { eps: EPS, affine: i % 2 === 0 ? 'weight' : 'none' }),
+        bound: {
+          count: cols / 16 + 8,
+          scale: (...x) =>
+            buildAll(normOps.rmsNorm, x, { eps: EPS, affine: i % 2 === 0 ? 'weight' : 'none' }).map(ops.abs),
+        },
+      }),
+    ),
+    {
+      name: 'known',
+      inputs: [floats([3, 4, -6, 8], [2, 2])],
+      run: (x) => ops.rmsNorm(x, [2], { eps: 0 }),
+      bound: { ulps: 2 },
+      expected: [0.6 * Math.SQRT2, 0.8 * Math.SQRT2, -0.6 * Math.SQRT2, 0.8 * Math.SQRT2],
+    },
+    {
+      name: 'two axes',
+      inputs: [float([2, 2, 3]), float([2, 3], 0.5, 2, 2)],
+      run: (x, weight) => ops.rmsNorm(x, [2, 3], { weight }),
+      bound: { count: 16, scale: () => ops.full([1], 6) },
+    },
+    {
+      name: 'of zeros',
+      inputs: [floats([0, 0], [1, 2])],
+      run: (x) => ops.rmsNorm(x, [2]),
+      bound: 'exact',
+      expected: [0, 0],
+      // The slope there is 1 / sqrt(eps), and differences reach beyond it.
+      grad: false,
+    },
+    {
+      name: 'NaN stays in its row',
+      inputs: [floats([1, NaN, 1, 1], [2, 2])],
+      run: (x) => ops.rmsNorm(x, [2], { eps: 0 }),
+      bound: { ulps: 2 },
+      expected: [NaN, NaN, 1, 1],
+      grad: false,
+    },
+    { name: 'no rows', inputs: [float([0, 3])], run: (x) => ops.rmsNorm(x, [3]), bound: 'exact' },
+  ],
+  rmsNormGrad: SHAPES.map(([rows, cols], i): OpCase => {
+    const weighted = i % 2 === 0;
+    return {
+      name: `[${rows}, ${cols}]${weighted ? ' weight' : ''}`,
+      inputs: [
+        float([rows, cols], -1, 1, 1),
+        float([rows, cols], -2, 2, 2),
+        float([rows], 0.5, 1.5, 4),
+        ...(weighted ? [float([cols], 0.5, 2, 5)] : []),
+      ],
+      run: (...x) => buildAll(normOps.rmsNormGrad, x, { eps: EPS, affine: weighted ? 'weight' : 'none' }),
+      // As of layerNormGrad, without the mean.
+      bound: {
+        count: 16,
+        scale: (g) => [ops.mul(ops.add(ops.mul(g, 0), cols / 16 + 2), 54), ops.full([1], 4 * (rows + 2))],
+      },
+    };
+  }),
   batchNorm: [
     ...forward('batchNorm'),
     {
@@ -155,3 +219,32 @@ export const normCases = {
   ],
   batchNormGrad: backward('batchNormGrad'),
 } satisfies Record<keyof typeof normOps, OpCase[]>;
+
+/** Values up to 4: the mean and the root of up to 45 of them, as of layerNorm. */
+const grouped = (shape: number[], groups: number, affine = false): OpCase => ({
+  name: `[${shape}] in ${groups}${affine ? ', affine' : ''}`,
+  inputs: [
+    float(shape, -2, 4, groups),
+    ...(affine ? [float([shape.at(-1) as number], 0.5, 2, 2), float([shape.at(-1) as number], -1, 1, 3)] : []),
+  ],
+  run: (x, weight, bias) => ops.groupNorm(x, groups, affine ? { weight, bias } : {}),
+  bound: { count: 64, scale: () => ops.full([1], 16) },
+});
+
+export const groupNormCases = {
+  groupNorm: [
+    {
+      name: 'known',
+      inputs: [floats([1, 3, 5, 9], [1, 4])],
+      run: (x) => ops.groupNorm(x, 2, { eps: 0 }),
+      bound: { ulps: 2 },
+      expected: [-1, 1, -1, 1],
+    },
+    grouped([2, 4], 1),
+    grouped([2, 3, 4], 2, true),
+    grouped([1, 2, 2, 4], 4),
+    grouped([3, 5, 3, 6], 3, true),
+    grouped([2, 7, 5], 5),
+    grouped([0, 3, 4], 2),
+  ],
+} satisfies Record<string, OpCase[]>;

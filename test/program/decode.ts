@@ -520,6 +520,25 @@ class Reader {
         m.b = this.memory('read', dtype, p.batch * p.n * p.m);
         m.out = this.memory('write', dtype, p.batch * p.n * p.m);
         break;
+      case 'RMS_NORM':
+        this.expect('float32', 'float64');
+        sizes('rows', 'cols');
+        doubles('eps');
+        m.x = this.memory('read', dtype, p.rows * p.cols);
+        m.weight = this.optional('read', dtype, p.cols);
+        m.y = this.optional('write', dtype, p.rows * p.cols);
+        m.spread = this.optional('write', dtype, p.rows);
+        break;
+      case 'RMS_NORM_GRAD':
+        this.expect('float32', 'float64');
+        sizes('rows', 'cols');
+        m.g = this.memory('read', dtype, p.rows * p.cols);
+        m.x = this.memory('read', dtype, p.rows * p.cols);
+        m.spread = this.memory('read', dtype, p.rows);
+        m.weight = this.optional('read', dtype, p.cols);
+        m.dx = this.optional('write', dtype, p.rows * p.cols);
+        m.dweight = this.optional('write', dtype, p.cols);
+        break;
       case 'IOTA':
         this.expect('float32', 'float64', 'int32');
         sizes('n');

@@ -235,6 +235,18 @@ class Machine {
         }
         break;
       }
+      case 'RMS_NORM':
+      case 'RMS_NORM_GRAD': {
+        const shape = [p.rows, p.cols];
+        const weight = m.weight === null ? [] : [[m.weight, [p.cols]] as const];
+        if (i.opcode === 'RMS_NORM') {
+          this.reference(OPS.rmsNorm, { in: [[m.x, shape], ...weight], out: [m.y, m.spread], eps: p.eps }, round);
+        } else {
+          const inputs = [[m.g, shape], [m.x, shape], [m.spread, [p.rows]], ...weight] as const;
+          this.reference(OPS.rmsNormGrad, { in: inputs, out: [m.dx, m.dweight] }, round);
+        }
+        break;
+      }
       case 'SORT': {
         const shape = [p.rows, p.k];
         const out = [m.values, m.indices];
