@@ -131,6 +131,7 @@ export {
   type StepAttrs,
   type StepControls,
   type StepParam,
+  sumSquares,
 } from './optim.js';
 export { type OptimizerRule, type RuleAttrs, ruleSlots } from './optim-rules.js';
 export { bernoulli, dropout, hostNormals, hostUniforms, normal, uniform } from './random.js';

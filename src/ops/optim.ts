@@ -291,6 +291,23 @@ export function optimizerStep<R extends OptimizerRule>(
 }
 
 /**
+ * Sum of the squares of all elements of all tensors, in one pass and added in float64: the square of their Euclidean norm.
+ * @param xs float tensors of one dtype, of any shapes
+ * @returns float64 scalar
+ * @throws OptionError without a tensor, DTypeError for integers, bool and mixed dtypes
+ * @example sumSquares([tensor([3, 4])]); // 25
+ */
+export function sumSquares(xs: readonly Tensor[]): Tensor {
+  if (xs.length === 0) throw new OptionError('sumSquares: got no tensors, expected at least one');
+  const [{ dtype }] = xs;
+  for (const x of xs) {
+    checkDType('sumSquares', x.dtype, 'float');
+    if (x.dtype !== dtype) throw new DTypeError(`sumSquares: got ${dtype} and ${x.dtype}, expected one dtype`);
+  }
+  return build(optimOps.sumSquares, xs);
+}
+
+/**
  * Factor that brings the Euclidean norm of all gradients together down to `maxNorm`.
  * `min(1, maxNorm / (sqrt(sum g^2) + 1e-6))`
  * @param grads float tensors of any shape
@@ -305,7 +322,7 @@ export function clipScale(grads: readonly Tensor[], maxNorm: number): Tensor {
   for (const { dtype } of grads) checkDType('clipScale', dtype, 'float');
   const sums = (['float32', 'float64'] as const).flatMap((dtype) => {
     const list = grads.filter((g) => g.dtype === dtype);
-    return list.length === 0 ? [] : [build(optimOps.sumSquares, list)];
+    return list.length === 0 ? [] : [sumSquares(list)];
   });
   if (sums.length === 0) throw new OptionError('clipScale: got no gradients, expected at least one');
   return minimum(1, div(maxNorm, add(sqrt(sums.reduce((a, b) => add(a, b))), 1e-6)));

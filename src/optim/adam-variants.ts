@@ -30,7 +30,7 @@ export class Adamax extends FusedOptimizer<'adamax'> {
   constructor(options: AdamaxOptions = {}) {
     super({ lr: 2e-3, ...options }, ['betas', 'eps']);
     const { eps = 1e-8 } = options;
-    const [beta1, beta2] = checkBetas(this.name, options.betas ?? [0.9, 0.999]);
+    const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);
     this.betas = [beta1, beta2];
     this.eps = eps;
@@ -69,7 +69,7 @@ export class NAdam extends FusedOptimizer<'nadam'> {
   constructor(options: NAdamOptions = {}) {
     super({ lr: 2e-3, ...options }, ['betas', 'eps', 'momentumDecay']);
     const { eps = 1e-8, momentumDecay = 4e-3 } = options;
-    const [beta1, beta2] = checkBetas(this.name, options.betas ?? [0.9, 0.999]);
+    const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);
     checkRange(this.name, 'momentumDecay', momentumDecay, 0);
     this.betas = [beta1, beta2];
@@ -107,7 +107,7 @@ export class RAdam extends FusedOptimizer<'radam'> {
   constructor(options: RAdamOptions = {}) {
     super(options, ['betas', 'eps']);
     const { eps = 1e-8 } = options;
-    const [beta1, beta2] = checkBetas(this.name, options.betas ?? [0.9, 0.999]);
+    const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);
     this.betas = [beta1, beta2];
     this.eps = eps;

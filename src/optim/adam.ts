@@ -41,7 +41,7 @@ export class Adam extends FusedOptimizer<'adam'> {
   constructor(options: AdamOptions = {}) {
     super(options, ['betas', 'eps', 'epsInSqrt', 'biasCorrection', 'amsgrad']);
     const { eps = 1e-8, epsInSqrt = false, biasCorrection = true, amsgrad = false } = options;
-    const [beta1, beta2] = checkBetas(this.name, options.betas ?? [0.9, 0.999]);
+    const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);
     for (const [what, flag] of Object.entries({ epsInSqrt, biasCorrection, amsgrad })) checkFlag(this.name, what, flag);
     this.betas = [beta1, beta2];

@@ -1,4 +1,5 @@
 export { Adadelta, type AdadeltaOptions } from './adadelta.js';
+export { Adafactor, type AdafactorOptions } from './adafactor.js';
 export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, type AdamOptions, AdamW } from './adam.js';
 export {
@@ -9,8 +10,12 @@ export {
   RAdam,
   type RAdamOptions,
 } from './adam-variants.js';
+export { ParameterOptimizer } from './descent.js';
+export { EMA, type EMAOptions } from './ema.js';
 export { FusedOptimizer } from './fused.js';
+export { LAMB, type LAMBOptions, LARS, type LARSOptions } from './layerwise.js';
 export { Lion, type LionOptions } from './lion.js';
+export { Muon, type MuonOptions } from './muon.js';
 export { type OptimizerName, optimizerByName } from './names.js';
 export {
   Optimizer,

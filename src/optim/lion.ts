@@ -26,7 +26,7 @@ export class Lion extends FusedOptimizer<'lion'> {
 
   constructor(options: LionOptions = {}) {
     super({ lr: 1e-4, decoupledWeightDecay: true, ...options }, ['betas']);
-    const [beta1, beta2] = checkBetas(this.name, options.betas ?? [0.9, 0.99]);
+    const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.99]);
     this.betas = [beta1, beta2];
     this.attrs = { beta1, beta2 };
   }

@@ -1,8 +1,10 @@
 import { didYouMean, OptionError } from '../core.js';
 import { Adadelta } from './adadelta.js';
+import { Adafactor } from './adafactor.js';
 import { Adagrad } from './adagrad.js';
 import { Adam, AdamW } from './adam.js';
 import { Adamax, NAdam, RAdam } from './adam-variants.js';
+import { LAMB, LARS } from './layerwise.js';
 import { Lion } from './lion.js';
 import type { Optimizer, OptimizerOptions } from './optimizer.js';
 import { RMSprop } from './rmsprop.js';
@@ -21,7 +23,10 @@ export type OptimizerName =
   | 'nadam'
   | 'radam'
   | 'lion'
-  | 'rprop';
+  | 'rprop'
+  | 'adafactor'
+  | 'lamb'
+  | 'lars';
 
 const OPTIMIZERS: Readonly<Record<OptimizerName, new (options: OptimizerOptions) => Optimizer>> = {
   sgd: SGD,
@@ -35,6 +40,9 @@ const OPTIMIZERS: Readonly<Record<OptimizerName, new (options: OptimizerOptions)
   radam: RAdam,
   lion: Lion,
   rprop: Rprop,
+  adafactor: Adafactor,
+  lamb: LAMB,
+  lars: LARS,
 };
 
 /**

@@ -29,7 +29,7 @@ import {
 } from '../core.js';
 import { didYouMean, ShapeError } from '../errors.js';
 import { checkOptions } from '../options.js';
-import { sameShape } from '../shape.js';
+import { type Shape, sameShape } from '../shape.js';
 import { checkRange, type LearningRate, learningRateAt } from './options.js';
 
 /** Parameters, chosen by path, that differ from the others in learning rate or weight decay. */
@@ -88,6 +88,8 @@ export interface StepSettings {
   readonly l1: number;
   /** float64 scalar that multiplies the gradients (`clipNorm`), null for none. */
   readonly scale: Tensor | null;
+  /** Whether `decayExempt` takes these parameters; their `weightDecay` and `l1` are 0. */
+  readonly exempt: boolean;
   /** float64 scalar that is 0 when the step must change nothing (`accumulate`), null for none. */
   readonly gate: Tensor | null;
 }
@@ -124,6 +126,7 @@ interface Batch {
   readonly step: State;
   readonly weightDecay: number;
   readonly l1: number;
+  readonly exempt: boolean;
   /** The group's learning rate for step k of a scan; `advance` counts the steps issued. */
   readonly rate: (k: number) => number;
   readonly advance: (n: number) => void;
@@ -225,6 +228,11 @@ export abstract class Optimizer {
    */
   protected readonly shapesGradients: boolean = false;
 
+  /** Shape of the slot of this name beside a parameter of `shape` (the same unless overridden). */
+  protected slotShape(_name: string, shape: Shape): Shape {
+    return shape;
+  }
+
   /** First value of the slots of this name (0 unless overridden), given the learning rate of the first step. */
   protected initialSlot(_name: string, _lr: number): number {
     return 0;
@@ -293,7 +301,7 @@ export abstract class Optimizer {
     const given = gate === null ? grads : this.#accumulated(batches, grads, gate);
     const scale = this.clipNorm === null ? null : this.#clipScale(batches, given, this.clipNorm);
     const results = batches.map((batch) => {
-      const { l1, weightDecay } = batch;
+      const { l1, weightDecay, exempt } = batch;
       const lr = hostScalar(batch.rate, batch.advance);
       const params = batch.members.map(({ path, cell, slots }): ParameterStep => {
         const values: Record<string, Tensor> = {};
@@ -301,7 +309,7 @@ export abstract class Optimizer {
         const w = cell.read();
         return { w, g: this.shapesGradients ? given[path] : this.#shaped(given[path], w, scale, l1), slots: values };
       });
-      return this.rule(lr, batch.step.read(), weightDecay, params, { l1, scale, gate });
+      return this.rule(lr, batch.step.read(), weightDecay, params, { l1, exempt, scale, gate });
     });
     for (let i = 0; i < batches.length; i++) {
       const { step, members } = batches[i];
@@ -461,7 +469,7 @@ export abstract class Optimizer {
       const advance = (n: number) => {
         if (i === found.size - 1) this.#updates += n;
       };
-      return { step, weightDecay, l1, rate, advance, members };
+      return { step, weightDecay, l1, exempt, rate, advance, members };
     });
     this.#plan = { cells, layout: this.#layout, paths, batches };
     return this.#plan;
@@ -504,10 +512,12 @@ export abstract class Optimizer {
     if (old?.owner === cell) return old;
     const saved = this.#saved.get(path) ?? { step: 0, values: {} };
     const { shape, dtype } = cell;
+    const shapeOf = (name: string) => (name === 'gradSum' ? shape : this.slotShape(name, shape));
     for (const [name, value] of Object.entries(saved.values)) {
-      if (!sameShape(value.shape, shape) || value.dtype !== dtype) {
+      const expected = { shape: shapeOf(name), dtype };
+      if (!sameShape(value.shape, expected.shape) || value.dtype !== dtype) {
         throw new ShapeError(
-          `${this.name}: slot "${path}.${name}" is ${show(value)}, expected ${show(cell)} like the parameter`,
+          `${this.name}: slot "${path}.${name}" is ${show(value)}, expected ${show(expected)} for the parameter`,
         );
       }
     }
@@ -517,7 +527,7 @@ export abstract class Optimizer {
     const step = joined.get(key) ?? new State(full([], saved.step, { dtype: 'int32' }), `${path}.step`);
     joined.set(key, step);
     const slot = (name: string) =>
-      new State(saved.values[name] ?? full(shape, initial(name), { dtype }), `${path}.${name}`);
+      new State(saved.values[name] ?? full(shapeOf(name), initial(name), { dtype }), `${path}.${name}`);
     const initial = (name: string) => (name === 'gradSum' ? 0 : this.initialSlot(name, this.#rate(group, this.steps)));
     const cells = Object.fromEntries(this.#cellNames.map((s) => [s, slot(s)]));
     const fresh = { owner: cell, group, exempt, step, cells };

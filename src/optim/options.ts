@@ -26,8 +26,13 @@ export function checkRange(
   throw new OptionError(`${where}: ${what} is ${String(value)}, expected ${range}`);
 }
 
-/** Throws unless `betas` are two numbers in [0, 1). */
-export function checkBetas(where: string, betas: unknown): readonly [number, number] {
+/** The betas given, or `initial`; throws unless they are two numbers in [0, 1). */
+export function checkBetas(
+  where: string,
+  given: unknown,
+  initial: readonly [number, number],
+): readonly [number, number] {
+  const betas: unknown = given === undefined ? initial : given;
   if (!Array.isArray(betas) || betas.length !== 2) {
     throw new OptionError(`${where}: betas is ${String(betas)}, expected two numbers in [0, 1)`);
   }

@@ -373,7 +373,7 @@ describe('options', () => {
     [() => new optim.RMSprop({ momentum: -1 }), /RMSprop: momentum/],
     [() => new optim.Adagrad({ lrDecay: -1 }), /Adagrad: lrDecay/],
     [() => new optim.Adagrad({ initialAccumulatorValue: -1 }), /Adagrad: initialAccumulatorValue/],
-    [() => optimizerByName('adm' as 'adam'), /"adm"; known: sgd, adam, adamw, rmsprop, .*rprop\. Did you mean "adam"/],
+    [() => optimizerByName('adm' as 'adam'), /"adm"; known: sgd, adam, adamw, rmsprop, .*lars\. Did you mean "adam"/],
     [() => optimizerByName('constructor' as 'adam'), OptionError],
   ])('%s', (make, message) => {
     expect(make).toThrow(OptionError);

@@ -1,0 +1,90 @@
+import {
+  add,
+  cast,
+  div,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  pow,
+  reshape,
+  sqrt,
+  square,
+  sub,
+  sumSquares,
+  type Tensor,
+} from '../core.js';
+import { OptionError } from '../errors.js';
+import { type Shape, sizeOf } from '../shape.js';
+import { like, ParameterOptimizer } from './descent.js';
+import type { OptimizerOptions, ParameterStep } from './optimizer.js';
+import { checkRange } from './options.js';
+
+export interface AdafactorOptions extends OptimizerOptions {
+  /** Exponent of the decay of the averages, <= 0: their newest value weighs t^β₂ (default −0.8). */
+  readonly beta2Decay?: number;
+  /** ε₁ keeps the denominators from 0 (default the dtype's epsilon), ε₂ is the least scale of a parameter (default 1e-3). */
+  readonly eps?: readonly [number | null, number];
+  /** Greatest root mean square of an update, d >= 1 (default 1). */
+  readonly d?: number;
+}
+
+/**
+ * Adafactor: second moments kept as one number a row and one a column; a vector counts as a matrix of one column.
+ *
+ * β = t^β₂; R ← R + β·(mean of g² over columns − R); C ← C + β·(mean over rows − C); u = g / √max(R·C / max(mean R, ε₁), ε₁²);
+ * α = max(ε₂, RMS(w))·min(lr, 1/√t); w ← w − α·u / max(1, RMS(u) / d), after w ← w − lr·λ·w.
+ *
+ * @param options `lr` (default 1e-2), `beta2Decay`, `eps`, `d`, `weightDecay` λ (default 0, decoupled unless stated) and those of
+ *   every optimizer ({@link OptimizerOptions}).
+ * @throws OptionError for an option that is unknown or outside its range.
+ * @example new optim.Adafactor({ lr: 1e-2 });
+ * @see Shazeer and Stern (2018), Adafactor: adaptive learning rates with sublinear memory cost; PyTorch, torch.optim.Adafactor.
+ */
+export class Adafactor extends ParameterOptimizer {
+  readonly beta2Decay: number;
+  readonly eps: readonly [number | null, number];
+  readonly d: number;
+  protected readonly slotNames: readonly string[] = ['rowVar', 'colVar'];
+  protected override readonly decaysItself = true; // the length of a step is in proportion to the weights before it
+
+  constructor(options: AdafactorOptions = {}) {
+    super({ lr: 1e-2, decoupledWeightDecay: true, ...options }, ['beta2Decay', 'eps', 'd']);
+    const { beta2Decay = -0.8, eps: [eps1, eps2] = [null, 1e-3], d = 1 } = options;
+    if (!(beta2Decay <= 0 && beta2Decay > -Infinity)) {
+      throw new OptionError(`${this.name}: beta2Decay is ${String(beta2Decay)}, expected a finite number <= 0`);
+    }
+    if (eps1 !== null) checkRange(this.name, 'eps[0]', eps1, 0);
+    checkRange(this.name, 'eps[1]', eps2, 0);
+    checkRange(this.name, 'd', d, 1);
+    this.beta2Decay = beta2Decay;
+    this.eps = [eps1, eps2];
+    this.d = d;
+  }
+
+  protected override slotShape(name: string, shape: Shape): Shape {
+    const [rows, cols] = matrixShape(shape).slice(-2);
+    return [...shape.slice(0, -2), ...(name === 'rowVar' ? [rows, 1] : [1, cols])];
+  }
+
+  protected one(p: ParameterStep, lr: Tensor, t: Tensor, decay: number) {
+    const { w, g } = this.decayed(p, lr, decay);
+    const { slots } = p;
+    const eps1 = this.eps[0] ?? (w.dtype === 'float64' ? 2 ** -52 : 2 ** -23);
+    const squares = reshape(square(g), matrixShape(w.shape));
+    const fresh = like(w, pow(t, this.beta2Decay));
+    const towards = (old: Tensor, axis: number) =>
+      add(old, mul(fresh, sub(mean(squares, { axis, keepDims: true }), old)));
+    const [rowVar, colVar] = [towards(slots['rowVar'], -1), towards(slots['colVar'], -2)];
+    const total = maximum(mean(rowVar, { axis: -2, keepDims: true }), eps1);
+    const variance = reshape(div(mul(rowVar, colVar), total), w.shape);
+    const update = div(g, sqrt(maximum(variance, eps1 * eps1)));
+    const scale = maximum(this.eps[1], rms(p.w));
+    const length = mul(scale, minimum(lr, div(1, sqrt(t))));
+    const rate = div(length, maximum(1, div(rms(update), this.d)));
+    return { w: sub(w, mul(cast(rate, w.dtype), update)), slots: { rowVar, colVar } };
+  }
+}
+
+const matrixShape = (shape: Shape): Shape => (shape.length >= 2 ? shape : [sizeOf(shape), 1]);
+const rms = (x: Tensor): Tensor => sqrt(div(sumSquares([x]), Math.max(1, sizeOf(x.shape))));
