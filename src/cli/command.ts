@@ -21,7 +21,8 @@ export interface Call {
 export interface Outcome {
   /** What --json prints. */
   readonly json: JsonValue;
-  readonly text: string;
+  /** What is printed otherwise; in parts when it may be long. */
+  readonly text: string | AsyncIterable<string>;
   /** Default 0; 1 when what was asked about is not in order. */
   readonly exitCode?: 0 | 1;
 }

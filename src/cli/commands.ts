@@ -39,7 +39,7 @@ export const COMMANDS: readonly Command[] = [
     operands: 'FILE',
     count: 1,
     details:
-      'FILE is a safetensors file, a NumPy array (.npy), an IDX file (also gzipped), or a directory of checkpoints. Its kind\n' +
+      'FILE is a safetensors file, NumPy arrays (.npy, .npz), an IDX file (also gzipped), or a directory of checkpoints. Its kind\n' +
       'is told from its content. All of it is read and checked; the exit code is 1 when it is damaged. NaN and infinite\n' +
       'values are counted, and are no damage.',
     options: {},
@@ -49,6 +49,32 @@ export const COMMANDS: readonly Command[] = [
       ['neurite inspect model.safetensors --json | head -c 400', 'for a script'],
     ],
     load: async () => (await import('./inspect.js')).inspect,
+  },
+  {
+    name: 'predict',
+    summary: 'what a saved model makes of rows of data, as CSV',
+    operands: 'FILE',
+    count: 1,
+    details:
+      'FILE was written by nn.saveModel. The preprocessing in it is applied to the rows; of several, the one named "x". For each\n' +
+      'row there is a line: the class, when the file names classes, and the outputs of the model as they are.',
+    options: {
+      input: {
+        type: 'string',
+        value: 'ROWS',
+        help: "CSV, TSV, JSON lines (arrays or objects; these also gzipped) or NPY; '-': standard input",
+      },
+      format: { type: 'string', value: 'F', help: 'csv, tsv, jsonl or npy (default: what the name says)' },
+      columns: { type: 'string', value: 'A,B', help: 'columns to take, in this order (default: all)' },
+      probabilities: { type: 'boolean', help: 'softmax of the outputs' },
+      'batch-size': { type: 'string', value: 'N', help: 'rows at a time (default 1024)' },
+    },
+    examples: [
+      ['neurite predict iris.safetensors --input flowers.csv', 'a class and outputs for each row'],
+      ['neurite predict iris.safetensors --input - --format jsonl < rows.jsonl', 'rows from another program'],
+      ['neurite predict iris.safetensors --input flowers.csv --probabilities --json', 'for a script'],
+    ],
+    load: async () => (await import('./predict.js')).predict,
   },
   {
     name: 'build',

@@ -3,7 +3,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { type DType, FormatError, type HostArray, itemSize, NeuriteError, type Shape } from '../core.js';
 import { readIdx } from '../datasets/index.js';
-import { CheckpointDirectory, readSafetensors } from '../io/index.js';
+import { CheckpointDirectory, readNpy, readNpz, readSafetensors } from '../io/index.js';
 import type { JsonValue } from '../json.js';
 import type { Call, Outcome } from './command.js';
 import { bold, columns, showBytes, showNumber, showText } from './text.js';
@@ -77,6 +77,11 @@ async function readStart(file: string, bytes: number): Promise<Buffer> {
 async function inspectFile(file: string): Promise<Report> {
   const start = await readStart(file, 9);
   if (start.length === 0) throw new FormatError(`${file}: the file is empty`);
+  const magic = start.toString('latin1');
+  if (magic.startsWith('\x93NUMPY')) {
+    return { kind: 'NPY', tensors: [reportTensor('', await readNpy(file))], metadata: {}, damage: [] };
+  }
+  if (magic.startsWith('PK')) return { kind: 'NPZ', tensors: reportAll(await readNpz(file)), metadata: {}, damage: [] };
   const isIdx = start[0] === 0 && start[1] === 0 && [8, 9, 11, 12, 13, 14].includes(start[2] ?? 0);
   const isGzip = start[0] === 0x1f && start[1] === 0x8b;
   // The eighth byte of a safetensors file ends the header's length, and the ninth opens the header.

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command `neurite`. It imports nothing that loads the addon: it is what people run when the addon is missing.
+import { once } from 'node:events';
 import { didYouMean } from '../errors.js';
 import { type Command, readArguments, UsageError } from './command.js';
 import { COMMANDS, commandHelp, helpText } from './commands.js';
@@ -35,7 +36,10 @@ async function run(args: readonly string[]): Promise<void> {
   if (options['help'] === true) return void process.stdout.write(commandHelp(command, styled));
   const act = await command.load();
   const { json, text, exitCode = 0 } = await act({ operands, options, styled });
-  process.stdout.write(options['json'] === true ? `${JSON.stringify(json)}\n` : `${text}\n`);
+  const parts = options['json'] === true ? [JSON.stringify(json)] : typeof text === 'string' ? [text] : text;
+  for await (const part of parts) {
+    if (!process.stdout.write(`${part}\n`)) await once(process.stdout, 'drain');
+  }
   process.exitCode = exitCode;
 }
 

@@ -14,6 +14,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { showBytes, showsStyles, showText } from '../../src/cli/text.js';
+import { writeNpy } from '../../src/io/index.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = join(root, 'dist/cli/main.js');
@@ -69,12 +70,12 @@ describe('the guide page', () => {
     }
   });
 
-  it('shows what inspect prints', () => {
-    const shown = blocks('text')[0]
-      .split('…')
-      .map((part) => part.trim());
+  it('shows what inspect and predict print', () => {
+    const [inspected, predicted] = blocks('text').map((block) => block.split('…').map((part) => part.trim()));
     const { stdout } = neurite(['inspect', 'model.safetensors']);
-    for (const part of shown) expect(stdout).toContain(part);
+    for (const part of inspected) expect(stdout).toContain(part);
+    const { stdout: lines } = neurite(['predict', 'iris.safetensors', '--input', 'flowers.csv']);
+    for (const part of predicted) expect(lines).toContain(part);
   });
 });
 
@@ -82,7 +83,7 @@ describe('help and wrong calls', () => {
   it('lists every command, and shows options and examples of each', () => {
     const { status, stdout } = neurite([]);
     expect(status).toBe(0);
-    for (const name of ['info', 'bench', 'inspect', 'build']) {
+    for (const name of ['info', 'bench', 'inspect', 'predict', 'build']) {
       expect(stdout).toContain(`neurite ${name}`);
       const help = neurite(['help', name]);
       expect(help.status).toBe(0);
@@ -102,6 +103,9 @@ describe('help and wrong calls', () => {
     ['a value out of range', ['bench', '--threads', '0'], "--threads is '0', expected a whole number >= 1"],
     ['no number', ['bench', '--seconds', 'x'], "--seconds is 'x', expected a number in (0, 3600]"],
     ['a missing operand', ['inspect'], 'expected FILE, got none'],
+    ['a missing --input', ['predict', 'iris.safetensors'], '--input is missing'],
+    ['a name that tells no format', ['predict', 'iris.safetensors', '--input', 'x'], 'Say so with --format: csv, tsv'],
+    ['a format nobody knows', ['predict', 'm', '--input', 'x', '--format', 'xls'], "--format is 'xls'"],
     ['one operand too many', ['info', 'x'], 'expected no operands, got x'],
   ];
   for (const [what, args, message] of wrong) {
@@ -232,6 +236,66 @@ describe('inspect', () => {
     expect(stdout).toContain('checks: damaged');
     expect(stdout).toContain(second.name);
     expect(json(neurite(['inspect', 'runs/iris', '--json']))).toMatchObject({ whole: false });
+  });
+});
+
+describe('predict', () => {
+  const run = (args: string, input?: string): Result => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'predict', ...args.split(' ')], {
+      cwd: folder,
+      encoding: 'utf8',
+      input,
+    });
+    return { status, stdout, stderr };
+  };
+  const ROWS = [
+    [5.1, 3.5, 1.4, 0.2],
+    [7, 3.2, 4.7, 1.4],
+    [6.3, 3.3, 6, 2.5],
+  ];
+  const outputs = (result: Result): number[][] =>
+    (json(result)['predictions'] as { outputs: number[] }[]).map((p) => p.outputs);
+
+  it('gives the same for CSV, JSON lines, arrays of NumPy and any batch size', async () => {
+    const expected = run('iris.safetensors --input flowers.csv').stdout;
+    expect(expected.trim().split('\n')).toHaveLength(4);
+    await writeNpy(join(folder, 'rows.npy'), { dtype: 'float64', shape: [3, 4], data: Float64Array.from(ROWS.flat()) });
+    expect(run('iris.safetensors --input rows.npy --batch-size 2').stdout).toBe(expected);
+    const arrays = ROWS.map((row) => JSON.stringify(row)).join('\n');
+    expect(run('iris.safetensors --input - --format jsonl --batch-size 1', arrays).stdout).toBe(expected);
+    const objects = ROWS.map(([a, b, c, d]) => JSON.stringify({ d, name: 'x', c, b, a })).join('\n');
+    expect(run('iris.safetensors --input - --format jsonl --columns a,b,c,d', objects).stdout).toBe(expected);
+  });
+
+  it('applies the preprocessing, and softmax when asked', () => {
+    const plain = outputs(run('iris.safetensors --input flowers.csv --json'));
+    const shares = outputs(run('iris.safetensors --input flowers.csv --json --probabilities'));
+    for (const [i, row] of shares.entries()) {
+      const powers = plain[i].map(Math.exp);
+      const sum = powers.reduce((a, b) => a + b);
+      // Outputs are rounded to nine digits; exp of numbers below 1 has a few float32 roundings.
+      for (const [j, share] of row.entries()) expect(share).toBeCloseTo(powers[j] / sum, 6);
+    }
+  });
+
+  it('names the row that is wrong, with exit code 1', () => {
+    const bad: [string, string, string][] = [
+      ['--format jsonl', '[1,2,3,4]\n[1,2,"x",4]', 'row 2: element 2 is "x", expected a number'],
+      ['--format jsonl', '{"a":1}\n{"b":2}', 'row 2: "a" is missing'],
+      ['--format jsonl', '[1,2,3,4]\n[1,2]', 'a row has 2 numbers, the first has 4'],
+      ['--format jsonl', '7', 'row 1: expected an array or an object of numbers'],
+      ['--format csv', 'a,b,c,d\n1,2,3,4\n1,2,,4', 'row 1 has NaN at feature 2'],
+      ['--format csv', 'a,b,c,d\n', 'no rows'],
+      ['--format csv', 'a,b\n1,2', 'expected 4'],
+    ];
+    for (const [args, input, message] of bad) {
+      const { status, stderr } = run(`iris.safetensors --input - ${args}`, input);
+      expect([status, stderr], input).toEqual([1, expect.stringContaining(message) as string]);
+    }
+    expect(run('model.safetensors --input flowers.csv')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('does not say which layers') as string,
+    });
   });
 });
 
