@@ -12,6 +12,7 @@ export {
   Softplus,
   Tanh,
 } from './activations.js';
+export { collectLosses } from './added-loss.js';
 export { BatchNorm1d, type BatchNormOptions } from './batch-norm.js';
 export * as init from './init.js';
 export { LayerNorm, type LayerNormOptions } from './layer-norm.js';
@@ -28,6 +29,7 @@ export {
 } from './model-file.js';
 export { type AnyModule, type ConfigValue, Module, type ModuleConfig } from './module.js';
 export type { ModuleClass, Registry } from './module-config.js';
+export { ActivityRegularization, elasticNet, l1, l2, type Penalty, weightPenalty } from './penalty.js';
 export {
   CELU,
   GeneralizedRectifier,

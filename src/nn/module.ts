@@ -14,6 +14,7 @@ import {
   withScope,
 } from '../core.js';
 import { readSafetensors, type TensorData, writeSafetensors } from '../io/index.js';
+import { noteLoss } from './added-loss.js';
 import { checkVersion, FORMAT_METADATA, type LoadOptions, type LoadReport, loadInto, tensorsOf } from './load.js';
 import { noteForward, type SummaryOptions, summarize } from './summary.js';
 
@@ -110,6 +111,17 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   /** What messages call this module: `Linear(784→128) "0"`. */
   get label(): string {
     return this.#name === '' ? this.toString() : `${this.toString()} "${this.#name}"`;
+  }
+
+  /**
+   * Adds a term to the loss, from within `forward`: a penalty of activities or weights. `fit` and `evaluate` add it to the
+   * loss that they are given, and the gradient flows from both; elsewhere use `nn.collectLosses`, else it is ignored.
+   * @param loss a float scalar.
+   * @throws ShapeError for anything else.
+   * @example this.addLoss(h.abs().mean().mul(1e-3));
+   */
+  addLoss(loss: Tensor): void {
+    noteLoss(this.label, loss);
   }
 
   /** One line: the class and what tells its instances apart. */

@@ -4,7 +4,7 @@ import { sizeOf } from '../shape.js';
 import { leaves } from '../tree.js';
 import type { Rows, TensorTree } from './batch.js';
 import type { Origin, StepFailure } from './chunks.js';
-import { forward, type Objective } from './objective.js';
+import { forwardWithLosses, type Objective } from './objective.js';
 
 export interface DiagnosisContext {
   readonly model: AnyModule;
@@ -64,9 +64,9 @@ async function findCause(origin: Origin, model: AnyModule, objective: Objective)
   const buffers = model.buffers().map((cell) => [cell, cell.version, stopGradient(cell.read())] as const);
   await realize(...buffers.map(([, , copy]) => copy));
   try {
-    const outputs = forward(model, x);
+    const [outputs, added] = forwardWithLosses(model, x);
     const last = Math.max(...(leaves(outputs) as Tensor[]).map((t) => t.id));
-    const [loss] = objective.lossOf(outputs, y ?? x, weight);
+    const [loss] = objective.lossOf(outputs, y ?? x, weight, added);
     const nodes = floatNodes(loss);
     const first = await firstBad(nodes);
     if (first === -1)

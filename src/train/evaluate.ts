@@ -23,6 +23,7 @@ import {
   checkModel,
   Figures,
   forward,
+  forwardWithLosses,
   inMode,
   OBJECTIVE_OPTIONS,
   Objective,
@@ -82,9 +83,9 @@ export class Evaluation {
     this.batchSize = Math.min(size, table.length);
     const step = compile((...flat: Tensor[]) => {
       const { x, y, weight } = table.layout.unflatten(flat);
-      const outputs = forward(model, table.transform(x));
+      const [outputs, added] = forwardWithLosses(model, table.transform(x));
       const targets = y as TensorTree;
-      return [...objective.lossOf(outputs, targets, weight), ...objective.metricSums(outputs, targets)];
+      return [...objective.lossOf(outputs, targets, weight, added), ...objective.metricSums(outputs, targets)];
     });
     this.program = { step, add: null, accumulate: 1, inMode: (issue) => inMode(model, false, issue) };
   }

@@ -15,7 +15,7 @@ import {
 import type { JsonValue } from '../json.js';
 import { type Loss, type LossName, type LossOptions, lossByName } from '../losses/index.js';
 import { type AnyMetric, type MetricName, metricByName, RunningMetric } from '../metrics/index.js';
-import { type AnyModule, Module } from '../nn/index.js';
+import { type AnyModule, collectLosses, Module } from '../nn/index.js';
 import { describe, type Table, type TensorTree } from './batch.js';
 import type { Chunk } from './chunks.js';
 
@@ -102,11 +102,20 @@ export class Objective {
     return ['loss', ...this.parts, ...this.metrics.map((m) => m.figure)];
   }
 
-  /** The loss, the sum of the weights when there are some, and the terms when there are several. */
-  lossOf(outputs: TensorTree, targets: TensorTree, weights?: Tensor): readonly [loss: Tensor, ...rest: Tensor[]] {
+  /**
+   * The loss, the sum of the weights when there are some, and the terms when there are several.
+   * @param added what the modules added to the loss (see `Module.addLoss`); part of no term.
+   */
+  lossOf(
+    outputs: TensorTree,
+    targets: TensorTree,
+    weights?: Tensor,
+    added: readonly Tensor[] = [],
+  ): readonly [loss: Tensor, ...rest: Tensor[]] {
     const terms = this.terms.map((term) => this.termOf(term, outputs, targets, weights));
     const total = terms
       .map((t, i) => (this.terms[i].factor === 1 ? t : mul(t, this.terms[i].factor)))
+      .concat(added)
       .reduce((a, b) => add(a, b));
     return [total, ...(weights === undefined ? [] : [sum(weights)]), ...(this.single ? [] : terms)];
   }
@@ -387,6 +396,11 @@ export function checkModel(where: string, model: unknown): asserts model is AnyM
   if (model instanceof Module) return;
   const hint = typeof model === 'function' ? '; write new, as in new Net()' : '';
   throw new OptionError(`${where}: got ${describe(model)} as model, expected an nn.Module${hint}`);
+}
+
+/** The model's outputs, and the losses its modules added on the way. */
+export function forwardWithLosses(model: AnyModule, x: TensorTree): [outputs: TensorTree, added: Tensor[]] {
+  return collectLosses(() => forward(model, x));
 }
 
 /** The model's outputs: several inputs are several arguments, a record is one. */

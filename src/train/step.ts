@@ -16,7 +16,7 @@ import type { AnyModule } from '../nn/index.js';
 import type { Optimizer } from '../optim/index.js';
 import type { Rows, TensorTree } from './batch.js';
 import type { Program } from './feeds.js';
-import { classWeighted, forward, inMode, type Objective } from './objective.js';
+import { classWeighted, forwardWithLosses, inMode, type Objective } from './objective.js';
 
 /** What a training step is made of. */
 export interface StepPlan {
@@ -41,8 +41,8 @@ export function trainingProgram(plan: StepPlan): Program {
     const { x, y, weight } = plan.rowsOf(flat);
     const targets = y as TensorTree;
     const weights = classWeights === null ? weight : classWeighted(objective.where, classWeights, targets, weight);
-    const outputs = forward(model, x);
-    const [loss, ...rest] = objective.lossOf(outputs, targets, weights);
+    const [outputs, added] = forwardWithLosses(model, x);
+    const [loss, ...rest] = objective.lossOf(outputs, targets, weights, added);
     return [loss, [...rest, ...objective.metricSums(outputs, targets)]];
   });
   const update = (grads: Gradients): void => {

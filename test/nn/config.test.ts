@@ -7,6 +7,7 @@ import { decodeModule, encodeModule, layerClasses, type ModuleClass } from '../.
  * work without arguments. Add a row for a new layer that takes any.
  */
 const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
+  ActivityRegularization: [[], [{ l1: 0.5, l2: 0.25 }]],
   BatchNorm1d: [
     [3],
     [3, { eps: 0.1, momentum: null, affine: false, dtype: 'float64' }],
