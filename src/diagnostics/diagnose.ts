@@ -18,6 +18,8 @@ export interface DiagnoseOptions extends Partial<Thresholds> {
   readonly samples?: number;
   /** Parameters of an earlier moment, from `model.stateDict()`: with them the size of the updates since is measured. */
   readonly before?: Readonly<Record<string, Tensor>>;
+  /** Steps since `before`, a whole number >= 1; default 1. The limits of updates are those of one step. */
+  readonly steps?: number;
   /** Of `fit`: adds the verdict and the learning curve. */
   readonly history?: Epochs;
   /** Weights of at most this size count as 0; default 0. */
@@ -28,7 +30,7 @@ export interface DiagnoseOptions extends Partial<Thresholds> {
   readonly plot?: string;
 }
 
-const OPTIONS = ['loss', 'samples', 'before', 'history', 'tolerance', 'print', 'plot'] as const;
+const OPTIONS = ['loss', 'samples', 'before', 'steps', 'history', 'tolerance', 'print', 'plot'] as const;
 
 /**
  * Looks at a model on one batch: norms of weights and gradients layer by layer, sizes of updates, dead units, saturation,
@@ -37,7 +39,7 @@ const OPTIONS = ['loss', 'samples', 'before', 'history', 'tolerance', 'print', '
  *
  * @param model a module from one tensor to outputs the loss takes.
  * @param batch a TensorDataset or `{ x, y }`; the first 512 samples are used.
- * @param options `loss` (required), `before`, `history`, `samples`, `tolerance`, `print`, `plot`, and thresholds of warnings.
+ * @param options `loss` (required), `before`, `steps`, `history`, `samples`, `tolerance`, `print`, `plot`, and thresholds of warnings.
  * @returns the figures, the warnings, the verdict, the table as text and the pictures as SVG.
  * @throws OptionError for options that make no sense; what the model or the loss throws for data they do not take.
  * @example
@@ -61,6 +63,7 @@ export async function diagnose(
     throw new OptionError(`${where}: loss is ${String(loss)}, expected a name such as 'crossEntropy' or a function`);
   }
   const samples = wholeNumber(`${where}: samples`, options.samples ?? 512, 1);
+  const steps = wholeNumber(`${where}: steps`, options.steps ?? 1, 1);
   const { tolerance = 0 } = options;
   if (!(tolerance >= 0 && Number.isFinite(tolerance))) {
     throw new OptionError(`${where}: tolerance is ${tolerance}, expected a number >= 0`);
@@ -71,7 +74,7 @@ export async function diagnose(
   const lossOf = typeof loss === 'string' ? lossByName(loss) : loss;
   const figures = await measure(model, x, y, lossOf, tolerance, before ?? null);
   const judged = history === undefined ? null : verdict(history);
-  const warnings = warningsOf(figures, thresholds);
+  const warnings = warningsOf(figures, thresholds, steps);
   const diagnosis = new Diagnosis(figures, warnings, judged, drawDiagnosis(figures, history));
   if (print) console.log(diagnosis.toString());
   if (plot !== undefined) await save(diagnosis.svg, plot);

@@ -25,7 +25,7 @@ export function drawDiagnosis({ parameters, activations }: Measurements, history
     pictures.push(
       layers(
         names,
-        { update: updates, 'usual, 0.001': updates.map(() => 1e-3) },
+        { 'since before': updates, 'usual for one step': updates.map(() => 1e-3) },
         { title: 'Updates', xLabel: 'parameter', yLabel: '‖change‖ / ‖weight‖' },
       ),
     );

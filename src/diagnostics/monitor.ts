@@ -8,7 +8,7 @@ import { type DiagnoseOptions, diagnose } from './diagnose.js';
 import type { Diagnosis } from './report.js';
 import type { WarningKind } from './warnings.js';
 
-export interface MonitorOptions extends Omit<DiagnoseOptions, 'before' | 'history'> {
+export interface MonitorOptions extends Omit<DiagnoseOptions, 'before' | 'steps' | 'history'> {
   /** Epochs between two diagnoses, a whole number >= 1; default 1. */
   readonly every?: number;
   /** Called with each diagnosis; awaited. */
@@ -38,6 +38,7 @@ export class Monitor implements Callback {
   readonly #onDiagnosis: MonitorOptions['onDiagnosis'];
   readonly #stopOn: readonly WarningKind[];
   #before: Readonly<Record<string, Tensor>> | null = null;
+  #steps = 0;
 
   constructor(batch: TensorDataset | { readonly x: DataInput; readonly y: DataInput }, options: MonitorOptions) {
     const { every = 1, onDiagnosis, stopOn = [], ...rest } = options;
@@ -52,18 +53,19 @@ export class Monitor implements Callback {
 
   async onStart(run: TrainContext): Promise<void> {
     this.#before = await run.model.stateDict();
+    this.#steps = run.steps;
   }
 
   async onEpoch({ record }: EpochEvent, run: TrainContext): Promise<void> {
     if (record.epoch % this.#every !== 0) return;
     const model = run.model as Module;
-    const options = { ...this.#options, history: { epochs: run.history } };
-    const diagnosis = await diagnose(
-      model,
-      this.#batch,
-      this.#before === null ? options : { ...options, before: this.#before },
-    );
+    const diagnosis = await diagnose(model, this.#batch, {
+      ...this.#options,
+      history: { epochs: run.history },
+      ...(this.#before === null ? {} : { before: this.#before, steps: Math.max(1, run.steps - this.#steps) }),
+    });
     this.#before = await model.stateDict();
+    this.#steps = run.steps;
     this.diagnoses.push(diagnosis);
     await this.#onDiagnosis?.(diagnosis, record.epoch);
     const fatal = diagnosis.warnings.find((w) => this.#stopOn.includes(w.kind));

@@ -81,7 +81,9 @@ export function verdict(history: Epochs, options: VerdictOptions = {}): FitVerdi
   if (hasValidation) {
     const [bestVal, lastVal] = [valLoss[best], valLoss[n - 1]];
     const risen = lastVal - bestVal;
-    if (risen > rise * Math.abs(bestVal) && risen > 0.01 * scale && last < loss[best]) {
+    // Few validation samples make noise: below the training loss, only a large rise says anything.
+    const telling = lastVal > last ? 0.01 * scale : gap * scale;
+    if (risen > rise * Math.abs(bestVal) && risen > telling && last < loss[best]) {
       reasons.push(
         `the validation loss rose from ${show(bestVal)} (epoch ${best + 1}) to ${show(lastVal)} while the training loss fell from ${show(loss[best])} to ${show(last)}`,
       );

@@ -30,7 +30,7 @@ export interface Thresholds {
   readonly dead: number;
   /** Share of saturated values in a layer; default 0.5. */
   readonly saturated: number;
-  /** Range of healthy update ratios; default [1e-5, 0.1]. About 1e-3 is usual. */
+  /** Range of healthy update ratios of one step; default [1e-5, 0.1]. About 1e-3 is usual. */
   readonly updates: readonly [number, number];
 }
 
@@ -57,13 +57,17 @@ export function readLimits(where: string, options: object, known: readonly strin
 }
 
 /** Everything wrong with the figures, from causes to consequences, the first layers first. */
-export function warningsOf({ loss, parameters, activations }: Measurements, limits: Thresholds): DiagnosticWarning[] {
+export function warningsOf(
+  { loss, parameters, activations }: Measurements,
+  limits: Thresholds,
+  steps: number,
+): DiagnosticWarning[] {
   return [
     ...notFinite(loss, parameters, activations),
     ...exploding(parameters, limits.exploding),
     ...vanishing(parameters, limits.vanishing),
     ...activations.flatMap((a) => [...dead(a, limits.dead), ...saturated(a, limits.saturated)]),
-    ...parameters.flatMap((p) => updates(p, limits.updates)),
+    ...parameters.flatMap((p) => updates(p, limits.updates, steps)),
   ];
 }
 
@@ -124,10 +128,18 @@ function saturated({ path, layer, saturation }: ActivationFigures, limit: number
   return [{ kind: 'saturation', path, message }];
 }
 
-function updates({ path, updateRatio }: ParameterFigures, [low, high]: readonly [number, number]): DiagnosticWarning[] {
-  if (updateRatio === null || !Number.isFinite(updateRatio) || (updateRatio >= low && updateRatio <= high)) return [];
+/** Steps may go to and fro: the change is at most their sum, so that its share a step is a lower bound for too large ones. */
+function updates(
+  { path, updateRatio }: ParameterFigures,
+  [low, high]: readonly [number, number],
+  steps: number,
+): DiagnosticWarning[] {
+  if (updateRatio === null || !Number.isFinite(updateRatio)) return [];
   const small = updateRatio < low;
-  const message = `"${path}" changed by ${show(updateRatio)} of its size, ${small ? 'less' : 'more'} than ${show(small ? low : high)}: ${small ? 'raise' : 'lower'} the learning rate`;
+  if (!small && updateRatio / steps <= high) return [];
+  const during = steps === 1 ? '' : ` in ${steps} steps`;
+  const compared = small ? `less than ${show(low)}: raise` : `more than ${show(high)} a step: lower`;
+  const message = `"${path}" changed by ${show(updateRatio)} of its size${during}, ${compared} the learning rate`;
   return [{ kind: small ? 'small updates' : 'large updates', path, message }];
 }
 

@@ -65,6 +65,13 @@ describe('verdict', () => {
     expect(v.kind).toBe('good fit');
   });
 
+  it('does not take a rise below the training loss for over-fitting, unless it is large', () => {
+    expect(verdict(history([2, 0.6, 0.3, 0.28, 0.25, 0.22], [1, 0.1, 0.06, 0.07, 0.075, 0.08])).kind).toBe(
+      'still learning',
+    );
+    expect(verdict(history([2, 1.9, 1.8, 1.7, 1.6, 1.5], [1, 0.5, 0.3, 0.5, 0.8, 1.2])).kind).toBe('overfitting');
+  });
+
   it.each<[string, () => unknown, new (message: string) => Error]>([
     ['an empty history', () => verdict({ epochs: [] }), DataError],
     ['a history without losses', () => verdict({ epochs: [{ epoch: 1 }] }), DataError],

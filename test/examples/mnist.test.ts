@@ -1,11 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mnist } from '../../src/datasets/index.js';
+import { writeSmallMnist } from './small-mnist.js';
 
 const script = fileURLToPath(new URL('../../examples/mnist.mjs', import.meta.url));
 let root = '';
@@ -15,34 +15,9 @@ beforeAll(async () => {
     throw new Error('the example imports the built package: run "npm run build" first');
   }
   root = await mkdtemp(join(tmpdir(), 'neurite-example-'));
-  await smallData(join(root, 'data'));
+  await writeSmallMnist(join(root, 'data'), 2000, 500);
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
-
-/** The first 2,000 and 500 images of MNIST. */
-async function smallData(dir: string): Promise<void> {
-  const { train, test } = await mnist();
-  await mkdir(dir, { recursive: true });
-  for (const [name, part, n] of [
-    ['train', train, 2000],
-    ['t10k', test, 500],
-  ] as const) {
-    const images = Buffer.concat([header([n, 28, 28]), Buffer.from((await part.x.data()).slice(0, n * 784))]);
-    const labels = Buffer.concat([header([n]), Buffer.from(Uint8Array.from((await part.y.data()).slice(0, n)))]);
-    await writeFile(join(dir, `${name}-images-idx3-ubyte`), images);
-    await writeFile(join(dir, `${name}-labels-idx1-ubyte`), labels);
-  }
-}
-
-function header(shape: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(4 + 4 * shape.length);
-  bytes[2] = 8;
-  bytes[3] = shape.length;
-  shape.forEach((d, i) => {
-    bytes.writeUInt32BE(d, 4 + 4 * i);
-  });
-  return bytes;
-}
 
 function start(...args: string[]): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [script, ...args], { cwd: root, env: { ...process.env, NEURITE_DEBUG: '' } });
