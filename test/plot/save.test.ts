@@ -25,6 +25,20 @@ describe('save', () => {
     expect(await readdir(dir)).toEqual(['loss.svg']);
   });
 
+  it('draws a PNG with the package when it is there, and says what to install when it is not', async () => {
+    const file = join(dir, 'real.png');
+    const there = await import('@resvg/resvg-js' as string).then(
+      () => true,
+      () => false,
+    );
+    const saved = save(lines({ loss: [3, 2, 1] }, { width: 300, height: 200 }), file, { background: 'white' });
+    if (!there) return expect(saved).rejects.toThrow(/npm install @resvg/);
+    await saved;
+    const png = await readFile(file);
+    expect(png.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a');
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([600, 400]);
+  });
+
   it('hands PNG to the optional package', async () => {
     const seen: unknown[] = [];
     class Resvg {
