@@ -1,4 +1,5 @@
 export { type DiagnoseOptions, diagnose } from './diagnose.js';
+export { type LossPlane, type LossPlaneOptions, lossPlane } from './loss-plane.js';
 export type { ActivationFigures, Measurements, ParameterFigures } from './measure.js';
 export { Monitor, type MonitorOptions } from './monitor.js';
 export { Diagnosis } from './report.js';
