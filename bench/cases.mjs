@@ -20,6 +20,26 @@ const elements = (number, id, n, arrays, label, stream = 'triad', flop = 0) => (
   stream,
 });
 
+/** Every activation of one input that is no row operation. */
+export const ACTIVATIONS = [
+  'sigmoid',
+  'tanh',
+  'softplus',
+  'relu',
+  'relu6',
+  'leaky-relu',
+  'elu',
+  'selu',
+  'celu',
+  'gelu',
+  'silu',
+  'mish',
+  'softsign',
+  'hard-sigmoid',
+  'hard-tanh',
+  'step',
+];
+
 export const CASES = [
   gemm(1, 'gemm-1024', 1024, 1024, 1024, { label: 'C = A B, 1024 x 1024 x 1024' }),
   gemm(2, 'gemm-256', 256, 256, 256, { label: 'C = A B, 256 x 256 x 256' }),
@@ -53,6 +73,25 @@ export const CASES = [
   elements(25, 'softmax', 256 * 1000, 2, 'softmax, 256 x 1000', 'copy'),
   elements(25, 'cross-entropy', 256 * 1000, 2, 'softmax cross-entropy and its gradient, 256 x 1000', 'copy'),
   elements(25, 'sum-4m', 4 * MILLION, 1, 'sum, 4 M', 'read'),
+  ...ACTIVATIONS.flatMap((name) => [
+    elements(26, name, MILLION, 2, `${name}, 1 M`, 'copy'),
+    elements(26, `${name}-gradient`, MILLION, 3, `gradient of ${name}, 1 M`),
+  ]),
+  elements(26, 'prelu', 4096 * 256, 2, 'prelu by channel, 4096 x 256', 'copy'),
+  elements(26, 'swiglu', 4096 * 512, 1.5, 'swiglu, 4096 x 512', 'copy'),
+  elements(26, 'log-softmax', 256 * 1000, 2, 'log-softmax, 256 x 1000', 'copy'),
+  elements(27, 'rms-norm', 4096 * 768, 2, 'RMS norm, 4096 x 768', 'copy'),
+  elements(27, 'rms-norm-gradient', 4096 * 768, 3, 'its gradients: x, weight'),
+  elements(27, 'batch-norm', 4096 * 256, 2, 'batch norm, 4096 x 256', 'copy'),
+  elements(27, 'group-norm', 32 * 784 * 64, 2, 'group norm of 8 groups, 32 x 28 x 28 x 64', 'copy'),
+  elements(28, 'sort-1m', MILLION, 3, 'sort with positions, 1 M', 'copy'),
+  elements(28, 'sort-rows', 1024 * 1000, 3, 'sort with positions, 1024 rows of 1000', 'copy'),
+  elements(28, 'top-k', 1024 * 1000, 1, 'top 10 of 1024 rows of 1000', 'read'),
+  elements(28, 'cumsum', 1024 * 1000, 2, 'cumulative sum, 1024 x 1000', 'copy'),
+  elements(28, 'gather', 1024 * 1000, 3, 'gather along rows, 1024 x 1000', 'copy'),
+  elements(28, 'scatter-add', 1024 * 1000, 4, 'scatter-add along rows, 1024 x 1000', 'copy'),
+  { ...elements(28, 'cholesky', 64 * 64 * 64, 2, 'Cholesky, 64 of 64 x 64', 'copy'), flop: (64 * 64 ** 3) / 3 },
+  { ...elements(28, 'solve', 64 * 64 * 65, 2, 'A x = b, 64 of 64 x 64', 'copy'), flop: (64 * 2 * 64 ** 3) / 3 },
 ];
 
 /**

@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import * as n from 'neurite';
 import { kernel } from 'neurite/kernels';
+import { ACTIVATIONS } from '../cases.mjs';
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const real = (...shape) => ({ shape });
@@ -29,6 +30,15 @@ function optimizerStep(side, optimizer) {
   const step = n.compile(() => optimizer.update(model, { weight: gradient }));
   return () => step.sync();
 }
+
+/** A compiled function of tensors that are computed once. */
+function realized(fn, ...inputs) {
+  n.realizeSync(...inputs);
+  const run = n.compile(fn);
+  return () => run.sync(...inputs);
+}
+
+const sorted = (shape) => realized((x) => [n.sort(x), n.argsort(x)], n.normal(shape));
 
 const MILLION = 1 << 20;
 const rows = [real(4096, 768), real(768), real(768)];
@@ -75,6 +85,39 @@ const MAKE = {
       { 1: Int32Array.from({ length: 256 }, (_, i) => (i * 37) % 1000) },
     ),
   'sum-4m': () => typed([real(4 * MILLION)], (x) => n.sum(x)),
+  ...Object.fromEntries(
+    ACTIVATIONS.flatMap((name) => {
+      const fn = n[name.replace(/-(.)/g, (_, c) => c.toUpperCase())];
+      return [
+        [name, () => typed([real(MILLION)], (x) => fn(x))],
+        [`${name}-gradient`, () => typed([real(MILLION), real(MILLION)], (g, x) => n.vjp((v) => fn(v), x)[1](g)[0])],
+      ];
+    }),
+  ),
+  prelu: () => typed([real(4096, 256), real(256)], (x, w) => n.prelu(x, w)),
+  swiglu: () => typed([real(4096, 512)], (x) => n.swiglu(x)),
+  'log-softmax': () => typed([real(256, 1000)], (x) => n.logSoftmax(x)),
+  'rms-norm': () => typed(rows.slice(0, 2), (x, w) => n.rmsNorm(x, [768], { weight: w })),
+  'rms-norm-gradient': () =>
+    typed([real(4096, 768), ...rows.slice(0, 2)], (g, x, w) =>
+      n.vjp((a, c) => n.rmsNorm(a, [768], { weight: c }), x, w)[1](g),
+    ),
+  'batch-norm': () =>
+    typed([real(4096, 256), real(256), real(256)], (x, weight, bias) => n.batchNorm(x, { weight, bias }).y),
+  'group-norm': () =>
+    typed([real(32, 28, 28, 64), real(64), real(64)], (x, weight, bias) => n.groupNorm(x, 8, { weight, bias })),
+  'sort-1m': () => sorted([MILLION]),
+  'sort-rows': () => sorted([1024, 1000]),
+  'top-k': () => realized((x) => n.topK(x, 10).values, n.normal([1024, 1000])),
+  cumsum: () => typed([real(1024, 1000)], (x) => n.cumsum(x)),
+  gather: () => realized((x, i) => n.gather(x, i), n.normal([1024, 1000]), n.randint(0, 1000, [1024, 1000])),
+  'scatter-add': () =>
+    realized((x, i) => n.scatterAdd(n.zerosLike(x), i, x), n.normal([1024, 1000]), n.randint(0, 1000, [1024, 1000])),
+  cholesky: () => {
+    const a = n.normal([64, 64, 64]);
+    return realized((x) => n.cholesky(x), n.matmul(a, a, { transB: true }).add(n.eye(64)));
+  },
+  solve: () => realized((a, b) => n.solve(a, b), n.normal([64, 64, 64]), n.normal([64, 64, 1])),
 };
 
 say({

@@ -154,6 +154,50 @@ def total():
     return lambda: torch.sum(x, dim=0, out=y)
 
 
+ACTIVATIONS = {
+    "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": F.softplus, "relu": F.relu, "relu6": F.relu6,
+    "leaky-relu": F.leaky_relu, "elu": F.elu, "selu": F.selu, "celu": F.celu, "gelu": F.gelu, "silu": F.silu, "mish": F.mish,
+    "softsign": F.softsign, "hard-sigmoid": F.hardsigmoid, "hard-tanh": F.hardtanh,
+    "step": lambda x: torch.heaviside(x, torch.ones(())),
+}
+GRADIENTS = {f"{name}-gradient" for name in ACTIVATIONS} | {"rms-norm-gradient"}
+
+
+def of(fn, *inputs):
+    return lambda: fn(*inputs)
+
+
+def gradient(fn, *inputs):
+    """Backward alone, as Neurite's case: what forward saves is kept."""
+    leaves = [x.requires_grad_() for x in inputs]
+    with torch.enable_grad():
+        y = fn(*leaves)
+    if not y.requires_grad:
+        return lambda: torch.zeros_like(leaves[0])
+    g = rand(*y.shape)
+    return lambda: torch.autograd.grad(y, leaves, g, retain_graph=True)
+
+
+def rms_norm_gradient():
+    # Neurite's case computes the statistics as well; so does this.
+    x, w, g = rand(4096, 768).requires_grad_(), rand(768).requires_grad_(), rand(4096, 768)
+
+    def run():
+        torch.autograd.grad(F.rms_norm(x, [768], w), (x, w), g)
+
+    return run
+
+
+def positive_definite():
+    a = torch.randn(64, 64, 64)
+    return a @ a.mT + torch.eye(64)
+
+
+def scatter_add():
+    x, i, z = torch.randn(1024, 1000), torch.randint(1000, (1024, 1000)), torch.zeros(1024, 1000)
+    return lambda: z.scatter_add(1, i, x)
+
+
 def sgd(**more):
     return lambda w, flavour: torch.optim.SGD(w, lr=1e-3, **more, **flavour)
 
@@ -188,6 +232,24 @@ MAKE = {
     "softmax": softmax,
     "cross-entropy": cross_entropy,
     "sum-4m": total,
+    **{name: (lambda fn=fn: of(fn, rand(MILLION))) for name, fn in ACTIVATIONS.items()},
+    **{f"{name}-gradient": (lambda fn=fn: gradient(fn, rand(MILLION))) for name, fn in ACTIVATIONS.items()},
+    "prelu": lambda: of(F.prelu, rand(4096, 256), rand(256)),
+    "swiglu": lambda: of(lambda x: F.silu(x[:, :256]) * x[:, 256:], rand(4096, 512)),
+    "log-softmax": lambda: of(lambda x: x.log_softmax(1), rand(256, 1000)),
+    "rms-norm": lambda: of(lambda x, w: F.rms_norm(x, [768], w), rand(4096, 768), rand(768)),
+    "rms-norm-gradient": rms_norm_gradient,
+    "batch-norm": lambda: of(lambda x, w, b: F.batch_norm(x, None, None, w, b, True), rand(4096, 256), rand(256), rand(256)),
+    "group-norm": lambda: of(lambda x, w, b: F.group_norm(x, 8, w, b),
+                             rand(32, 64, 28, 28).to(memory_format=torch.channels_last), rand(64), rand(64)),
+    "sort-1m": lambda: of(lambda x: x.sort(stable=True), torch.randn(MILLION)),
+    "sort-rows": lambda: of(lambda x: x.sort(stable=True), torch.randn(1024, 1000)),
+    "top-k": lambda: of(lambda x: x.topk(10), torch.randn(1024, 1000)),
+    "cumsum": lambda: of(lambda x: x.cumsum(1), torch.randn(1024, 1000)),
+    "gather": lambda: of(lambda x, i: x.gather(1, i), torch.randn(1024, 1000), torch.randint(1000, (1024, 1000))),
+    "scatter-add": scatter_add,
+    "cholesky": lambda: of(torch.linalg.cholesky, positive_definite()),
+    "solve": lambda: of(torch.linalg.solve, torch.randn(64, 64, 64), torch.randn(64, 64, 1)),
 }
 
 print(json.dumps({"ready": True, "version": f"PyTorch {torch.__version__}, eager"}), flush=True)
@@ -204,7 +266,7 @@ for line in sys.stdin:
             current = key
         count = question["count"]
         # Gradients are on for the one case that asks for them; the others have out= arguments, which forbid them.
-        with torch.set_grad_enabled(question["id"] == "cross-entropy"):
+        with torch.set_grad_enabled(question["id"] == "cross-entropy" or question["id"] in GRADIENTS):
             start = time.perf_counter()
             for _ in range(count):
                 run()
