@@ -44,3 +44,13 @@ export {
 } from './splits.js';
 export type { PipelineIterator } from './stages/iterator.js';
 export type { Sample, SampleValue, Source } from './stages/sources.js';
+export {
+  type GaussianNoiseOptions,
+  gaussianNoise,
+  type InterpolateOptions,
+  interpolate,
+  type SmoteOptions,
+  type SwapNoiseOptions,
+  smote,
+  swapNoise,
+} from './tabular.js';
