@@ -87,7 +87,7 @@ const MAKE = {
   'sum-4m': () => typed([real(4 * MILLION)], (x) => n.sum(x)),
   ...Object.fromEntries(
     ACTIVATIONS.flatMap((name) => {
-      const fn = n[name.replace(/-(.)/g, (_, c) => c.toUpperCase())];
+      const { [name.replace(/-(.)/g, (_, c) => c.toUpperCase())]: fn } = n;
       return [
         [name, () => typed([real(MILLION)], (x) => fn(x))],
         [`${name}-gradient`, () => typed([real(MILLION), real(MILLION)], (g, x) => n.vjp((v) => fn(v), x)[1](g)[0])],
