@@ -13,7 +13,8 @@ export {
   Tanh,
 } from './activations.js';
 export { collectLosses } from './added-loss.js';
-export { BatchNorm1d, type BatchNormOptions } from './batch-norm.js';
+export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batch-norm.js';
+export { AlphaDropout, Dropout1d, Dropout2d, DropPath } from './dropouts.js';
 export * as init from './init.js';
 export { LayerNorm, type LayerNormOptions } from './layer-norm.js';
 export { Dropout, Flatten } from './layers.js';
@@ -29,6 +30,22 @@ export {
 } from './model-file.js';
 export { type AnyModule, type ConfigValue, Module, type ModuleConfig } from './module.js';
 export type { ModuleClass, Registry } from './module-config.js';
+export {
+  GroupNorm,
+  type GroupNormOptions,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  type InstanceNormOptions,
+  RMSNorm,
+  type RMSNormOptions,
+} from './norms.js';
+export {
+  removeParametrization,
+  type SpectralNormOptions,
+  spectralNorm,
+  type WeightNormOptions,
+  weightNorm,
+} from './parametrize.js';
 export { ActivityRegularization, elasticNet, l1, l2, type Penalty, weightPenalty } from './penalty.js';
 export {
   CELU,

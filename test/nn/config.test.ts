@@ -8,6 +8,19 @@ import { decodeModule, encodeModule, layerClasses, type ModuleClass } from '../.
  */
 const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ActivityRegularization: [[], [{ l1: 0.5, l2: 0.25 }]],
+  AlphaDropout: [[], [0.25]],
+  BatchNorm2d: [[3], [3, { eps: 0.1, momentum: 0.2, dtype: 'float64' }]],
+  Dropout1d: [[], [0.25]],
+  Dropout2d: [[], [0.25]],
+  DropPath: [[], [0.25, { mode: 'batch' }]],
+  GroupNorm: [
+    [2, 4],
+    [3, 3, { eps: 0.1, dtype: 'float64' }],
+    [1, 2, { affine: false }],
+  ],
+  InstanceNorm1d: [[3], [3, { eps: 0.1, momentum: 0.2, affine: true, trackRunningStats: true, dtype: 'float64' }]],
+  InstanceNorm2d: [[3], [3, { trackRunningStats: true }]],
+  RMSNorm: [[4], [[2, 3], { eps: 0.1, dtype: 'float64' }], [2, { affine: false }]],
   BatchNorm1d: [
     [3],
     [3, { eps: 0.1, momentum: null, affine: false, dtype: 'float64' }],
