@@ -15,6 +15,7 @@ export {
 export { collectLosses } from './added-loss.js';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batch-norm.js';
 export { AlphaDropout, Dropout1d, Dropout2d, DropPath } from './dropouts.js';
+export { Ensemble, type EnsembleOptions } from './ensemble.js';
 export * as init from './init.js';
 export { LayerNorm, type LayerNormOptions } from './layer-norm.js';
 export { Dropout, Flatten } from './layers.js';
@@ -47,6 +48,7 @@ export {
   weightNorm,
 } from './parametrize.js';
 export { ActivityRegularization, elasticNet, l1, l2, type Penalty, weightPenalty } from './penalty.js';
+export { type PruneOptions, Pruner, type PrunerOptions, prune } from './prune.js';
 export {
   CELU,
   GeneralizedRectifier,
@@ -64,5 +66,6 @@ export {
   SwiGLU,
 } from './rectifiers.js';
 export { Sequential } from './sequential.js';
+export { type LayerSparsity, type SparsityOptions, sparsity } from './sparsity.js';
 export type { SummaryOptions } from './summary.js';
 export { exportTorch, type ImportTorchOptions, importTorch, type TorchNames } from './torch.js';

@@ -133,7 +133,7 @@ interface Parametrized {
 }
 
 /** Replaces the parameter `name` of a layer by what `make` builds from it. */
-function parametrize<M extends AnyModule>(
+export function parametrize<M extends AnyModule>(
   op: string,
   layer: M,
   name: string,
@@ -227,7 +227,7 @@ export function spectralNorm<M extends AnyModule>(layer: M, options: SpectralNor
 
 /**
  * Makes a parametrised weight a plain parameter again, with the value it has now.
- * @param layer a layer that {@link weightNorm} or {@link spectralNorm} was called on.
+ * @param layer a layer that {@link weightNorm}, {@link spectralNorm} or {@link prune} was called on.
  * @param name of the parameter (default 'weight').
  * @returns the layer
  * @throws OptionError when the parameter has no parametrisation.

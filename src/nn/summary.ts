@@ -67,13 +67,19 @@ export function summarize(
   return `${table([header, ...rows])}\n${totals.join(', ')}`;
 }
 
-/** Builds the forward graph on zeros; the random counters are put back, so that making a summary changes no later draw. */
 function outputShapes(root: Module<never[], unknown>, inputShape: Shape, dtype: DType): Map<AnyModule, string> {
+  const all = outputsOf(root as unknown as Module, zeros(inputShape, { dtype }));
+  return new Map([...all].map(([m, out]) => [m, showOutput(out)]));
+}
+
+/** Builds the forward graph: what each module returned. The random counters are put back, so that looking changes no later draw. */
+export function outputsOf(root: Module, x: Tensor): Map<AnyModule, unknown> {
   const before = randomState();
-  outputs = new Map();
+  const met = new Map<AnyModule, unknown>();
+  outputs = met;
   try {
-    (root as unknown as Module).forward(zeros(inputShape, { dtype }));
-    return new Map([...outputs].map(([m, out]) => [m, showOutput(out)]));
+    root.forward(x);
+    return met;
   } finally {
     outputs = null;
     if (randomState().counters.ops !== before.counters.ops) restoreRandomState(before);

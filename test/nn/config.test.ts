@@ -13,6 +13,7 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   Dropout1d: [[], [0.25]],
   Dropout2d: [[], [0.25]],
   DropPath: [[], [0.25, { mode: 'batch' }]],
+  Ensemble: [[[new nn.Linear(2, 3), new nn.Linear(2, 3)]], [[new nn.ReLU()], { combine: 'vote' }]],
   GroupNorm: [
     [2, 4],
     [3, 3, { eps: 0.1, dtype: 'float64' }],
