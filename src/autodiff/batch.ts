@@ -80,7 +80,7 @@ export class Batcher {
       const randomness = this.randomness === 'error' ? 'different' : this.randomness;
       const { size } = this;
       const full = (i: number) => this.full(inputs[i]);
-      return list(op.batch({ samples: inputs, inputs: batched, mapped, full, size, attrs, randomness }));
+      return list(op.batch({ op, samples: inputs, inputs: batched, mapped, full, size, attrs, randomness }));
     }
     switch (op.kind) {
       case 'elementwise':

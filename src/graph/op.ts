@@ -61,6 +61,7 @@ export type OpKind = 'leaf' | 'elementwise' | 'reduce' | 'movement' | 'matmul' |
 
 /** What a batching rule gets: one op of a function that `vmap` applies to `size` samples at once. */
 export interface BatchContext {
+  readonly op: OpDef;
   /** The inputs as one sample has them; their shapes count, never their values. */
   readonly samples: readonly Tensor[];
   /** The same with samples along a new axis 0 where they differ by sample, else unchanged. */

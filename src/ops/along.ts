@@ -3,7 +3,7 @@ import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 import { equal, where } from './compare.js';
 import { iota, zerosLike } from './create.js';
-import { checkDType, defineOp, forEachCoordinate, indexOf } from './define.js';
+import { batchAlong, checkDType, defineOp, forEachCoordinate, indexOf } from './define.js';
 import { indexOperand } from './gather.js';
 import { broadcastTo, reshape } from './movement.js';
 import { type Operand, operandPair, toTensor } from './operand.js';
@@ -20,6 +20,7 @@ export const alongOps = {
   /** inputs: x, index. attrs: axis. */
   gather: defineOp('gather', {
     kind: 'coarse',
+    batch: batchAlong,
     fallible: true,
     infer: ([x, index]) => ({ shape: index.shape, dtype: x.dtype }),
     vjp: ({ g, inputs: [x, index], attrs }) => {
@@ -48,6 +49,7 @@ export const alongOps = {
   /** inputs: values, index and, unless the rest is zeros, what is written into. attrs: axis, size, mode ('set' or 'add'). */
   scatter: defineOp('scatter', {
     kind: 'coarse',
+    batch: batchAlong,
     fallible: true,
     infer: ([values], attrs) => ({
       shape: replaced(values.shape, attrs.axis as number, attrs.size as number),

@@ -1,7 +1,7 @@
 import { type DType, isFloat } from '../dtype.js';
 import { DTypeError } from '../errors.js';
 import type { Aval, OpDef, RefArray } from '../graph/op.js';
-import type { Attrs, Tensor } from '../graph/tensor.js';
+import { type Attrs, build, itemOf, type Tensor } from '../graph/tensor.js';
 import { broadcastShapes, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 
 export type VjpRule = NonNullable<OpDef['vjp']>;
@@ -16,6 +16,20 @@ export type ArrayReference = (
  * identity and does not even walk past such an op.
  */
 export const NO_GRADIENT: VjpRule = () => [];
+
+/** Batching rule of ops that treat each row (or each matrix) by itself: more samples are more rows. */
+export const batchRows: NonNullable<OpDef['batch']> = ({ op, inputs, full, attrs }) => {
+  const node = build(
+    op,
+    inputs.map((_, i) => full(i)),
+    attrs,
+  );
+  return node.outs === null ? node : node.outs.map((_, k) => itemOf(node, k));
+};
+
+/** Batching rule of ops along `attrs.axis` of inputs of one rank: the axis moves by one. */
+export const batchAlong: NonNullable<OpDef['batch']> = (c) =>
+  batchRows({ ...c, attrs: { ...c.attrs, axis: (c.attrs.axis as number) + 1 } });
 
 /** Any op but an elementwise one; its reference works on whole arrays. */
 export function defineOp(

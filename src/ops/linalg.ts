@@ -2,7 +2,7 @@ import { ShapeError } from '../errors.js';
 import type { RefArray } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { broadcastShapes, type Shape, sizeOf } from '../shape.js';
-import { defineOp } from './define.js';
+import { batchRows, defineOp } from './define.js';
 import { add, mul, neg } from './elementwise.js';
 import { matmul } from './matmul.js';
 import { eyeLike, tril, triu } from './matrix.js';
@@ -24,6 +24,7 @@ function solveGradients(x: Tensor, u: Tensor, trans: boolean, wantA: boolean): [
 export const linalgOps = {
   cholesky: defineOp('cholesky', {
     kind: 'coarse',
+    batch: batchRows,
     fallible: true,
     infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
     // With P the lower half of L^T G, its diagonal halved: dA = L^-T P L^-1, made symmetric as A is.
@@ -43,6 +44,7 @@ export const linalgOps = {
   /** attrs: trans, which solves with the transpose of a. */
   solve: defineOp('solve', {
     kind: 'coarse',
+    batch: batchRows,
     fallible: true,
     infer: ([, b]) => ({ shape: b.shape, dtype: b.dtype }),
     vjp: ({ g, inputs: [a], out, attrs, needs }) => {
@@ -58,6 +60,7 @@ export const linalgOps = {
   /** attrs: upper, trans, unit (the diagonal is taken as ones). */
   solveTriangular: defineOp('solveTriangular', {
     kind: 'coarse',
+    batch: batchRows,
     fallible: true,
     infer: ([, b]) => ({ shape: b.shape, dtype: b.dtype }),
     vjp: ({ g, inputs: [a], out, attrs, needs }) => {

@@ -1,6 +1,6 @@
 import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis, type Shape, sizeOf } from '../shape.js';
-import { type ArrayReference, checkDType, defineOp } from './define.js';
+import { type ArrayReference, batchAlong, checkDType, defineOp } from './define.js';
 import { mul } from './elementwise.js';
 import { pad, slice } from './movement.js';
 import { cast, type Operand, toTensor } from './operand.js';
@@ -48,6 +48,7 @@ function scanReference(start: number, next: (running: number, x: number, a: numb
 export const scanOps = {
   cumsum: defineOp('cumsum', {
     kind: 'coarse',
+    batch: batchAlong,
     infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
     vjp: ({ g, attrs }) => [sums(g, attrs as unknown as ScanAttrs)],
     reference: scanReference(0, (sum, x) => sum + x),
@@ -58,6 +59,7 @@ export const scanOps = {
   }),
   cumprod: defineOp('cumprod', {
     kind: 'coarse',
+    batch: batchAlong,
     infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
     // d_i = (product before i) S_i with S_i = g_i + x_(i + 1) S_(i + 1): no division, so it is right at zeros.
     vjp: ({ g, inputs: [x], out, attrs }) => {
@@ -74,6 +76,7 @@ export const scanOps = {
   /** inputs b, a: y_i = a_i y_(i - 1) + b_i from 0; closed under differentiation. */
   linearScan: defineOp('linearScan', {
     kind: 'coarse',
+    batch: batchAlong,
     infer: ([b]) => ({ shape: b.shape, dtype: b.dtype }),
     vjp: ({ g, inputs: [, a], out, attrs }) => {
       const { axis, reverse } = attrs as unknown as ScanAttrs;

@@ -1,10 +1,10 @@
 import { isFloat } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
-import type { Aval, BatchContext, OpDef } from '../graph/op.js';
+import type { Aval } from '../graph/op.js';
 import { build, buildAll, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { oneHot } from './create.js';
-import { type ArrayReference, checkDType, defineOp } from './define.js';
+import { type ArrayReference, batchRows, checkDType, defineOp } from './define.js';
 import { add, div, exp, log, mul, neg, sub } from './elementwise.js';
 import { expandDims, reshape, stopGradient, transpose } from './movement.js';
 import { cast, type Operand, operandOf, toTensor } from './operand.js';
@@ -64,19 +64,11 @@ function shifted(x: Tensor): Tensor {
   return sub(x, stopGradient(max(x, LAST)));
 }
 
-/** Rows do not know of each other: more samples are more rows. */
-function rowsOfSamples(op: OpDef, { inputs, full }: BatchContext): Tensor {
-  return build(
-    op,
-    inputs.map((_, i) => full(i)),
-  );
-}
-
 /** Records over the last axis. */
 export const softmaxOps = {
   softmax: defineOp('softmax', {
     kind: 'coarse',
-    batch: (c): Tensor => rowsOfSamples(softmaxOps.softmax, c),
+    batch: batchRows,
     infer: inferRows('softmax'),
     vjp: ({ g, out }) => [softmaxGrad(g, out)],
     reference: rowReference((x, top, logSum) => Math.exp(x - top - logSum)),
@@ -88,7 +80,7 @@ export const softmaxOps = {
   }),
   logSoftmax: defineOp('logSoftmax', {
     kind: 'coarse',
-    batch: (c): Tensor => rowsOfSamples(softmaxOps.logSoftmax, c),
+    batch: batchRows,
     infer: inferRows('logSoftmax'),
     vjp: ({ g, out }) => [logSoftmaxGrad(g, out)],
     reference: rowReference((x, top, logSum) => x - top - logSum),
@@ -101,7 +93,7 @@ export const softmaxOps = {
   /** g, y = softmax(x): y (g - sum_j g_j y_j). */
   softmaxGrad: defineOp('softmaxGrad', {
     kind: 'coarse',
-    batch: (c): Tensor => rowsOfSamples(softmaxOps.softmaxGrad, c),
+    batch: batchRows,
     infer: ([g]) => ({ shape: g.shape, dtype: g.dtype }),
     // With cotangent u: that of g is the same form, the Jacobian being symmetric; that of y by the product rule.
     vjp: ({ g: u, inputs: [g, y], needs }) => {
@@ -115,7 +107,7 @@ export const softmaxOps = {
   /** g, y = logSoftmax(x): g - e^y sum_j g_j. */
   logSoftmaxGrad: defineOp('logSoftmaxGrad', {
     kind: 'coarse',
-    batch: (c): Tensor => rowsOfSamples(softmaxOps.logSoftmaxGrad, c),
+    batch: batchRows,
     infer: ([g]) => ({ shape: g.shape, dtype: g.dtype }),
     vjp: ({ g: u, inputs: [g, y], needs }) => [
       needs[0] ? sub(u, sum(mul(u, exp(y)), LAST)) : null,

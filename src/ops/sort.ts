@@ -3,7 +3,7 @@ import { OptionError, ShapeError } from '../errors.js';
 import { buildAll, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { scatterInto } from './along.js';
-import { defineOp } from './define.js';
+import { batchRows, defineOp } from './define.js';
 import { transpose } from './movement.js';
 import { cast, type Operand, toTensor } from './operand.js';
 
@@ -17,6 +17,7 @@ function order(a: number, b: number): number {
 export const sortOps = {
   sort: defineOp('sort', {
     kind: 'coarse',
+    batch: batchRows,
     optionalOutputs: true,
     infer: ([x], attrs) => {
       const shape = [...x.shape.slice(0, -1), attrs.k as number];
