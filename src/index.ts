@@ -4,6 +4,7 @@ export * as classic from './classic/index.js';
 export * from './core.js';
 export * as data from './data/index.js';
 export * as diagnostics from './diagnostics/index.js';
+export * as distributions from './distributions/index.js';
 export * as io from './io/index.js';
 export * from './losses/index.js';
 export * as metrics from './metrics/index.js';
