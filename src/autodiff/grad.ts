@@ -145,12 +145,17 @@ function gradientOfArguments(
   return [result, typeof argnums === 'number' ? gradient(argnums) : argnums.map(gradient)];
 }
 
-function gradientOfModel(model: Differentiable, fn: () => LossResult): [LossResult, Gradients] {
+/** The trainable cells of a model, read before recording: the nodes that a function will get, whatever computes them. */
+export function cellSources(model: Differentiable): Source[] {
   const cells = model.trainableCells();
   separateCells(cells);
-  // Read before recording: the nodes that the function will get are the sources, whatever computes them.
   const sources: Source[] = [];
   for (const [name, cell] of cells) sources.push({ tensor: cell.read(), name, isPath: true });
+  return sources;
+}
+
+function gradientOfModel(model: Differentiable, fn: () => LossResult): [LossResult, Gradients] {
+  const sources = cellSources(model);
   const { result, tape } = record(fn);
   const grads = pullBack('valueAndGrad', tape, [seeded('valueAndGrad', result)], sources);
   const byPath: Record<string, Tensor> = {};

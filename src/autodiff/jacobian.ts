@@ -1,12 +1,21 @@
-import { GradError, OptionError } from '../errors.js';
+import { didYouMean, GradError, OptionError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { eye, permute, reshape, zeros } from '../ops/index.js';
 import { checkOptions } from '../options.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { mapTree } from '../tree.js';
-import { type GradientOf, joinLoss } from './arguments.js';
-import { type Argnums, type GradientsOf, grad, type LossResult, valueAndGrad } from './grad.js';
-import { jvp, type Linearized, linearize } from './jvp.js';
+import { type GradientOf, joinLoss, matchingTensors } from './arguments.js';
+import {
+  type Argnums,
+  cellSources,
+  type Differentiable,
+  type Gradients,
+  type GradientsOf,
+  grad,
+  type LossResult,
+  valueAndGrad,
+} from './grad.js';
+import { jvp, type Linearized, linearize, linearizeAt } from './jvp.js';
 import { vmap } from './vmap.js';
 
 /** A tree of the structure of `R` whose leaves have the structure of the argument. */
@@ -146,14 +155,65 @@ export function hvp<P extends readonly unknown[], R extends LossResult>(
   fn: (...primals: P) => R,
   primals: P,
   tangents: { readonly [K in keyof P]: GradientOf<P[K]> },
-): [value: R, product: { readonly [K in keyof P]: GradientOf<P[K]> }] {
+): [value: R, product: { readonly [K in keyof P]: GradientOf<P[K]> }];
+/**
+ * The same for the trainable cells of a model: the vector and the product are records by path, as gradients are.
+ * @param model anything with trainable cells
+ * @param fn returns a scalar loss of the model, or `[loss, aux]`
+ * @param tangents v by path; paths that are left out count as 0
+ * @returns `[what fn returns, H v by path]`, for the cells that have a gradient
+ * @throws GradError when a path is not that of a trainable cell, or a tensor does not fit its cell
+ * @example const [loss, product] = hvp(model, () => crossEntropy(model.forward(x), y), grads);
+ */
+export function hvp<R extends LossResult>(
+  model: Differentiable,
+  fn: () => R,
+  tangents: Gradients,
+): [value: R, product: Gradients];
+export function hvp(
+  target: Differentiable | ((...primals: readonly unknown[]) => LossResult),
+  second: readonly unknown[] | (() => LossResult),
+  tangents: unknown,
+): [LossResult, unknown] {
+  if (typeof target !== 'function') return modelProduct(target, second as () => LossResult, tangents as Gradients);
+  const primals = second as readonly unknown[];
   const everything = primals.map((_, i) => i);
-  let value: R | undefined;
-  const gradient = (...args: P) => {
-    const [result, grads] = valueAndGrad(fn, everything)(...args);
+  let value: LossResult | undefined;
+  const gradient = (...args: readonly unknown[]) => {
+    const [result, grads] = valueAndGrad(target, everything)(...args);
     value = result;
     return grads;
   };
-  const [, product] = jvp(gradient, primals, tangents);
-  return [value as R, product as { readonly [K in keyof P]: GradientOf<P[K]> }];
+  const [, product] = jvp(gradient, primals, tangents as readonly unknown[] as never);
+  return [value as LossResult, product];
+}
+
+function modelProduct(model: Differentiable, fn: () => LossResult, tangents: Gradients): [LossResult, Gradients] {
+  if (typeof fn !== 'function') {
+    throw new GradError('hvp: got a model without a function; write hvp(model, () => loss, vectors)');
+  }
+  const sources = cellSources(model);
+  const paths = sources.map((s) => s.name);
+  for (const path of Object.keys(tangents)) {
+    if (!paths.includes(path)) {
+      throw new GradError(`hvp: "${path}" is no trainable cell of the model.${didYouMean(path, paths)}`);
+    }
+  }
+  const vectors = sources.map(({ tensor, name }) =>
+    tangents[name] === undefined ? null : matchingTensors('hvp', `the vector of "${name}"`, tensor, tangents[name])[0],
+  );
+  const lossAndGrad = valueAndGrad(model, fn);
+  let result: LossResult | undefined;
+  const gradient = (): Gradients => {
+    const [loss, grads] = lossAndGrad();
+    result = loss;
+    return grads;
+  };
+  const { value: grads, push } = linearizeAt('hvp', gradient, sources);
+  const products = push(vectors);
+  joinLoss(grads, products);
+  return [
+    result as LossResult,
+    Object.freeze(Object.fromEntries(Object.keys(grads).map((path, i) => [path, products[i]]))),
+  ];
 }

@@ -26,7 +26,12 @@ export function linearize<R>(
 ): Linearized<R> {
   const sources: Source[] = [];
   const given = args.map((x, i) => treeOfSources(caller, x, names[i], sources));
-  const { result, tape } = record(() => rejectPromise(caller, fn(...given)));
+  return linearizeAt(caller, () => fn(...given), sources);
+}
+
+/** The same for a function of tensors that it has already. */
+export function linearizeAt<R>(caller: string, fn: () => R, sources: readonly Source[]): Linearized<R> {
+  const { result, tape } = record(() => rejectPromise(caller, fn()));
   const outputs = leaves(result).filter((y): y is Tensor => y instanceof Tensor && isFloat(y.dtype));
   const pull = (cotangents: readonly (Tensor | null)[]): (Tensor | null)[] =>
     pullBack(caller, tape, pairs(outputs, cotangents), sources);

@@ -19,7 +19,9 @@ import {
   nn,
   normal,
   OptionError,
+  optim,
   Parameter,
+  reshape,
   seed,
   sin,
   softmax,
@@ -100,6 +102,83 @@ describe('laws', () => {
     near(h, hessian(scalar)(x));
     near(product, matmul(hessian(scalar)(x), v));
     near(grad(compile(scalar))(x), grad(scalar)(x));
+  });
+});
+
+describe('in any order', () => {
+  const rows = normal([3, 4], { dtype: 'float64' });
+  const total = (t: Tensor) => vmap(scalar)(t).sum();
+  it('hessian and hvp of a mapped function, mapped hvp, jacobian of a mapped function', () => {
+    const h = reshape(hessian(total)(rows), [12, 12]);
+    const blocks = vmap(hessian(scalar))(rows);
+    for (let s = 0; s < 3; s++) {
+      const range = { start: 4 * s, end: 4 * s + 4 };
+      near(h.slice([range, range]), reshape(blocks.slice([{ start: s, end: s + 1 }]), [4, 4]));
+    }
+    const ones = rows.mul(0).add(1);
+    near(hvp(total, [rows], [ones])[1][0], vmap((t: Tensor) => hvp(scalar, [t], [t.mul(0).add(1)])[1][0])(rows));
+    const j = jacobian((t: Tensor) => vmap(f)(t))(rows);
+    expect(j.shape).toEqual([3, 3, 3, 4]);
+    near(sum(j, { axis: 2 }), vmap(jacobian(f))(rows));
+    near(
+      grad((t: Tensor) => vmap((r: Tensor) => jvp(scalar, [r], [r])[1])(t).sum())(rows),
+      vmap(grad((r: Tensor) => jvp(scalar, [r], [r])[1]))(rows),
+    );
+  });
+  it('the third derivative three ways', () => {
+    const along = (g: (t: Tensor) => Tensor) => (t: Tensor) => jvp(g, [t], [v])[1];
+    const third = along(along(along(scalar)))(x);
+    near(third, dot(hvp(along(scalar), [x], [v])[1][0], v), 100);
+    near(third, along((t: Tensor) => dot(matmul(hessian(scalar)(t), v), v))(x), 100);
+  });
+});
+
+describe('models', () => {
+  seed(5);
+  const model = new nn.Sequential(new nn.Linear(3, 4), new nn.Tanh(), new nn.Linear(4, 2));
+  const [input, target] = [normal([6, 3]), normal([6, 2])];
+  const loss = () => model.forward(input).sub(target).square().mean();
+  it('hvp by path is the hvp of the function of its parameters', () => {
+    const vectors = Object.fromEntries([...model.namedParameters()].map(([p, c]) => [p, normal([...c.shape])]));
+    const [value, product] = hvp(model, loss, vectors);
+    const [w1, b1, w2, b2] = model.parameters().map((p) => p.read());
+    const free = (a: Tensor, b: Tensor, c: Tensor, d: Tensor) =>
+      add(matmul(tanh(add(matmul(input, a, { transB: true }), b)), c, { transB: true }), d)
+        .sub(target)
+        .square()
+        .mean();
+    const [expected, products] = hvp(free, [w1, b1, w2, b2], Object.values(vectors) as never);
+    expect(Math.abs(value.itemSync() - expected.itemSync())).toBeLessThan(1e-6);
+    expect(Object.keys(product)).toEqual(Object.keys(vectors));
+    Object.values(product).forEach((p, i) => {
+      // Sums of up to 24 products of float32.
+      const [a, e] = [list(p), list(products[i] as Tensor)];
+      for (const [k, y] of a.entries()) expect(Math.abs(y - e[k])).toBeLessThanOrEqual(2 ** -23 * 24 * 8);
+    });
+    const [, some] = hvp(model, loss, { '0.bias': vectors['0.bias'] });
+    expect(Object.keys(some)).toEqual(Object.keys(vectors));
+    expect(() => hvp(model, loss, { '0.bia': vectors['0.bias'] })).toThrow('Did you mean "0.bias"?');
+    expect(() => hvp(model, loss, { '0.bias': normal([3]) })).toThrow(
+      'hvp: the vector of "0.bias": got float32 [3], expected float32 [4]',
+    );
+    expect(() => hvp(model, undefined as never, {})).toThrow('write hvp(model, () => loss, vectors)');
+  });
+  it('train the same bits with and without checkpoint, parameters updated in place', () => {
+    const train = (wrap: boolean) => {
+      seed(2);
+      const net = new nn.Sequential(new nn.Linear(3, 8), new nn.Tanh(), new nn.Dropout(0.3), new nn.Linear(8, 2));
+      const optimizer = new optim.Adam({ lr: 0.05 });
+      const forward = wrap ? checkpoint((t: Tensor) => net.forward(t)) : (t: Tensor) => net.forward(t);
+      const lossAndGrad = valueAndGrad(net, (a: Tensor, b: Tensor) => forward(a).sub(b).square().mean());
+      const step = compile((a: Tensor, b: Tensor) => {
+        const [value, grads] = lossAndGrad(a, b);
+        optimizer.update(net, grads);
+        return value;
+      });
+      const losses = Array.from({ length: 12 }, () => step.sync(input, target).itemSync());
+      return [losses, ...net.parameters().map((p) => list(p.read()))];
+    };
+    expect(train(true)).toEqual(train(false));
   });
 });
 
