@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { info } from '../core.js';
-import { BusyError, FormatError, NeuriteError, OptionError } from '../errors.js';
+import { BusyError, FormatError, OptionError } from '../errors.js';
 import type { JsonValue } from '../json.js';
 import { checkOptions, wholeNumber } from '../options.js';
 import { encodeManifest, MANIFEST_FILE, PAYLOAD_FILE, type PayloadEntry } from './checkpoint-manifest.js';
@@ -336,6 +336,6 @@ async function entriesOf(path: string): Promise<string[]> {
     return await readdir(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
-    throw error instanceof NeuriteError ? error : fileError('read', path, error);
+    throw fileError('read', path, error);
   }
 }
