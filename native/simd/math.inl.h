@@ -27,19 +27,30 @@ NEURITE_INLINE F32 polynomial(F32 x, const float (&c)[N]) {
   return y;
 }
 
-// x = n ln 2 + r, |r| <= 0.3468; returns e^r - 1.
-NEURITE_INLINE F32 exp_reduced(F32 x, F32 extra, F32& n) {
-  static constexpr float c[] = {0.5f, 0.16666542f, 0.04166628f, 0.008366621f, 0.0013946511f};
+// r of x = n ln 2 + r - extra, |r| <= 0.3468.
+NEURITE_INLINE F32 exp_argument(F32 x, F32 extra, F32& n) {
   n = round(x * num(kLog2E));
-  F32 r = fma(n, num(-kLn2High), x);
-  r = fma(n, num(-kLn2Low), r) + extra;
-  return fma(r * r, polynomial(r, c), r);
+  const F32 r = fma(n, num(-kLn2High), x);
+  return fma(n, num(-kLn2Low), r) + extra;
+}
+
+// e^r = 1 + r + r^2 q(r).
+NEURITE_INLINE F32 exp_tail(F32 r) {
+  static constexpr float c[] = {0.5f, 0.16666542f, 0.04166628f, 0.008366621f, 0.0013946511f};
+  return polynomial(r, c);
+}
+
+// e^r - 1.
+NEURITE_INLINE F32 exp_reduced(F32 x, F32 extra, F32& n) {
+  const F32 r = exp_argument(x, extra, n);
+  return fma(r * r, exp_tail(r), r);
 }
 
 NEURITE_INLINE F32 exp(F32 x) {
   F32 n;
-  const F32 p = exp_reduced(max(num(-110.0f), min(num(89.0f), x)), num(0.0f), n);
-  return scale2(p + num(1.0f), n);
+  const F32 r = exp_argument(max(num(-110.0f), min(num(89.0f), x)), num(0.0f), n);
+  const F32 t = r + num(1.0f);
+  return scale2(t + fma(r * r, exp_tail(r), r - (t - num(1.0f))), n);  // what t lost is kept
 }
 
 NEURITE_INLINE F32 expm1(F32 x) {
