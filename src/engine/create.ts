@@ -44,6 +44,23 @@ export function tensor(values: TensorData, options: TensorOptions = {}): Tensor 
   return dataLeaf([...shape], dtype, storage);
 }
 
+/**
+ * A tensor whose values are written straight into its memory, for readers and batchers: `tensor` would copy them.
+ *
+ * @param shape of the tensor. @param dtype of the tensor.
+ * @param write fills the typed array it gets, all zeros, and must not keep it; bool is 0 or not.
+ * @throws ShapeError for a shape that is none; RangeError above the memory limit; what `write` throws.
+ * @example const squares = writeTensor([3], 'float32', (values) => values.forEach((_, i) => (values[i] = i * i)));
+ */
+export function writeTensor(shape: Shape, dtype: DType, write: (values: HostArray) => void): Tensor {
+  checkShape('writeTensor', shape);
+  const storage = allocate(shape, dtype);
+  const values = storage.view(dtype).subarray(0, sizeOf(shape));
+  write(values);
+  if (dtype === 'bool') for (let i = 0; i < values.length; i++) values[i] = values[i] === 0 ? 0 : 1;
+  return dataLeaf([...shape], dtype, storage);
+}
+
 function dtypeOfArray(values: HostArray): DType {
   if (values instanceof Float32Array) return 'float32';
   if (values instanceof Float64Array) return 'float64';

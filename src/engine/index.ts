@@ -7,7 +7,7 @@ import { realizeNow } from './realize.js';
 export { programsCompiled } from './cache.js';
 export { type Compiled, compile, type ScanInput } from './compile.js';
 export { configure, type DeviceInfo, devices, type Info, info, type MemoryInfo, memory } from './configure.js';
-export { type NestedNumbers, type TensorData, type TensorOptions, tensor } from './create.js';
+export { type NestedNumbers, type TensorData, type TensorOptions, tensor, writeTensor } from './create.js';
 export { type GradCheckOptions, type GradCheckReport, gradCheck } from './gradcheck.js';
 export { queued } from './queue.js';
 export { type Unique, unique, uniqueSync } from './unique.js';

@@ -405,6 +405,7 @@ describe('batch', () => {
       .batch(2, { pad: 0 })
       .toArray();
     expect((await values(steps as unknown as Tensor)).data).toEqual([1, 2, 0, 0, 3, 4, 5, 6]);
+    await expect(ragged.batch(3, { pad: 0.5 }).toArray()).rejects.toThrow(/has 0.5, which int32 cannot hold/);
     await expect(ragged.batch(3).toArray()).rejects.toThrow(
       /element 1 of the batch is \[1\], of element 0 \[3\]; give \{ pad: 0 \}/,
     );

@@ -1,4 +1,13 @@
-import { DataError, type DType, type HostArray, type Shape, ShapeError, stack, Tensor, tensor } from '../../core.js';
+import {
+  DataError,
+  type DType,
+  type HostArray,
+  type Shape,
+  ShapeError,
+  stack,
+  Tensor,
+  writeTensor,
+} from '../../core.js';
 import { sizeOf } from '../../shape.js';
 
 /** A number or array among the elements that a batch is made of. */
@@ -115,13 +124,13 @@ function stackLeaves(values: readonly unknown[], options: CollateOptions, path: 
   const dtype = (typeof dtypes === 'string' ? dtypes : dtypes?.[path[0] ?? '']) ?? guess(values[0], path);
   const n = values.length;
   if (typeof values[0] === 'number' || typeof values[0] === 'boolean') {
-    const out = hostArray(dtype, n);
-    for (let i = 0; i < n; i++) {
-      const v = values[i];
-      if (typeof v !== 'number' && typeof v !== 'boolean') mixed(path, i, values[0], v);
-      put(out, i, Number(v), dtype, path, i);
-    }
-    return tensor(out, { dtype });
+    return writeTensor([n], dtype, (out) => {
+      for (let i = 0; i < n; i++) {
+        const v = values[i];
+        if (typeof v !== 'number' && typeof v !== 'boolean') mixed(path, i, values[0], v);
+        put(out, i, Number(v), dtype, path, i);
+      }
+    });
   }
   if (ArrayBuffer.isView(values[0]) && options.padTo === undefined) {
     const out = stackRows(values as readonly HostArray[], dtype);
@@ -134,15 +143,21 @@ function stackLeaves(values: readonly unknown[], options: CollateOptions, path: 
 function stackRows(values: readonly HostArray[], dtype: DType): Tensor | null {
   const n = values.length;
   const width = values[0].length;
-  const out = hostArray(dtype, n * width);
-  const Row = out.constructor;
-  for (let i = 0; i < n; i++) {
-    const row = values[i];
-    if (row.length !== width || row.constructor !== Row || dtype === 'bool') return null;
-    out.set(row, i * width);
-  }
-  return tensor(out, { shape: [n, width], dtype });
+  const Row = ROWS[dtype];
+  for (const row of values) if (row.length !== width || row.constructor !== Row) return null;
+  return writeTensor([n, width], dtype, (out) => {
+    for (let i = 0; i < n; i++) out.set(values[i], i * width);
+  });
 }
+
+/** The typed array whose rows can be copied as they are. */
+const ROWS: Readonly<Record<DType, unknown>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  bool: null,
+};
 
 function stackAny(values: readonly unknown[], options: CollateOptions, dtype: DType, path: readonly string[]): Tensor {
   const leaves = values.map((v, i) => (isLeaf(v) ? leafOf(v, i, path) : mixed(path, i, values[0], v)));
@@ -169,12 +184,15 @@ function stackAny(values: readonly unknown[], options: CollateOptions, dtype: DT
   });
   const full = shape.length === 0 || pad === undefined ? shape : [longest, ...rest];
   const width = sizeOf(full);
-  const out = hostArray(dtype, leaves.length * width);
-  if (pad !== undefined && pad !== 0) out.fill(pad);
-  leaves.forEach(({ data }, i) => {
-    for (let j = 0; j < data.length; j++) put(out, i * width + j, Number(data[j]), dtype, path, i);
+  return writeTensor([leaves.length, ...full], dtype, (out) => {
+    if (pad !== undefined) {
+      if (out.length > 0) put(out, 0, pad, dtype, path, 0);
+      out.fill(pad);
+    }
+    leaves.forEach(({ data }, i) => {
+      for (let j = 0; j < data.length; j++) put(out, i * width + j, Number(data[j]), dtype, path, i);
+    });
   });
-  return tensor(out, { shape: [leaves.length, ...full], dtype });
 }
 
 /** Refuses numbers the dtype cannot hold: a label of 1.5 cut to 1 is a lost bug. */
@@ -225,10 +243,4 @@ function guess(value: unknown, path: readonly string[]): DType {
   throw new DataError(
     `batch: ${nameOf(path)} is a ${data.constructor.name}, expected floats or integers up to 32 bits`,
   );
-}
-
-function hostArray(dtype: DType, length: number): HostArray {
-  if (dtype === 'float32') return new Float32Array(length);
-  if (dtype === 'float64') return new Float64Array(length);
-  return dtype === 'int32' ? new Int32Array(length) : new Uint8Array(length);
 }
