@@ -334,7 +334,8 @@ function rowsOf(where: string, input: CategoryInput): (readonly Category[])[] {
   return rows;
 }
 
-function sortedCategories(values: readonly Category[]): Category[] {
+/** Numbers before texts, each once and in ascending order. */
+export function sortedCategories(values: readonly Category[]): Category[] {
   return [...new Set(values)].sort((a, b) => {
     if (typeof a !== typeof b) return typeof a === 'number' ? -1 : 1;
     return a < b ? -1 : a > b ? 1 : 0;

@@ -1,3 +1,4 @@
+export { BagOfWords, type BagOfWordsOptions } from './bag-of-words.js';
 export {
   type Category,
   type CategoryInput,
@@ -21,4 +22,12 @@ export {
 } from './scalers.js';
 export type { TransformerState } from './state.js';
 export type { Like, Table, TableInput } from './table.js';
+export type { ColumnEncoding, FieldValue } from './table-columns.js';
+export {
+  type EncodedRow,
+  TableEncoder,
+  type TableEncoderOptions,
+  type TableRow,
+  type TableRows,
+} from './table-encoder.js';
 export { Transformer } from './transformer.js';

@@ -1,4 +1,5 @@
 import { FormatError, OptionError } from '../core.js';
+import { BagOfWords } from './bag-of-words.js';
 import { LabelEncoder, OneHotEncoder, OrdinalEncoder } from './encoders.js';
 import { Imputer } from './imputer.js';
 import { Normalizer } from './normalizer.js';
@@ -6,6 +7,7 @@ import { PCA, Whitening } from './pca.js';
 import { MeanCenterer, MinMaxScaler, RobustScaler, StandardScaler } from './scalers.js';
 import { StateReader, type TransformerState } from './state.js';
 import type { Like, TableInput } from './table.js';
+import { TableEncoder } from './table-encoder.js';
 import { Transformer } from './transformer.js';
 
 /**
@@ -83,6 +85,8 @@ const TYPES = {
   OneHotEncoder,
   OrdinalEncoder,
   LabelEncoder,
+  TableEncoder,
+  BagOfWords,
   Pipeline,
 } as const;
 
