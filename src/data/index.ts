@@ -4,6 +4,7 @@ export type { ByteSource } from './files/bytes.js';
 export type { Column, ColumnType, Field } from './files/columns.js';
 export { type CsvOptions, type CsvTable, openCsv, type Row } from './files/csv.js';
 export { type JsonLinesOptions, jsonLines } from './files/jsonl.js';
+export { type NpyRowsOptions, openNpy } from './files/npy.js';
 export {
   type CrossValidation,
   crossValidate,
