@@ -86,6 +86,11 @@ export class TensorDataset {
     return new TensorDataset(inputs, inputs, options);
   }
 
+  /** Whether `transform` does anything. */
+  get transformed(): boolean {
+    return this.apply !== null;
+  }
+
   /** The transform of a batch of stored x, as graph nodes. */
   transform(x: Tensor): Tensor {
     return this.apply === null ? x : this.apply(x);

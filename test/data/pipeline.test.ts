@@ -57,6 +57,11 @@ describe('sources', () => {
     const [batch] = await Pipeline.from(part).batch(8).toArray();
     expect(await values(batch.x)).toEqual({ shape: [3, 2], dtype: 'float32', data: [0, 2, 12, 14, 496, 498] });
     expect(await values(batch.y)).toEqual({ shape: [3], dtype: 'int32', data: [2000, 3, 2499] });
+    // Without a transform the stored samples are copied at once; the rows are the same.
+    const stored = new data.TensorDataset({ data: x, shape: [2500, 2] }, all.y).subset([2000, 3, 2499]);
+    const [bytes] = await Pipeline.from(stored).batch(8).toArray();
+    expect(await values(bytes.x)).toEqual({ shape: [3, 2], dtype: 'uint8', data: [0, 1, 6, 7, 248, 249] });
+    expect((await values(bytes.y)).data).toEqual([2000, 3, 2499]);
     expect((await Pipeline.from(all).skip(2400).toArray()).map((s) => s.y)).toEqual(range(2500).slice(2400));
   });
 

@@ -3,6 +3,7 @@ import {
   DataError,
   type DType,
   type HostArray,
+  itemSize,
   OptionError,
   type Shape,
   type Tensor,
@@ -188,6 +189,8 @@ class IterableCursor<T> implements Cursor<T> {
 
 /** Rows transformed in one native call. */
 const ROWS = 1024;
+/** Stored samples up to this size are copied to the host at once: gathering them again costs more than the memory. */
+const WHOLE_BYTES = 2 ** 28;
 
 /** One sample of a data set: numbers, views of rows, or views with the shape of a sample. */
 export interface Sample {
@@ -211,6 +214,14 @@ export function datasetSource(dataset: TensorDataset): Stage<Sample> {
       let at = read.count('at');
       let chunk: { readonly first: number; readonly end: number; readonly x: Row; readonly y: Row } | null = null;
       const load = async (): Promise<void> => {
+        if (isSmall(dataset)) {
+          const [x, y] = [await rowsOf(dataset.x), await rowsOf(dataset.y)];
+          const { rows } = dataset;
+          Object.assign(dtypes, { x: dataset.x.dtype, y: dataset.y.dtype });
+          const place = (row: Row): Row => (rows === null ? row : (i) => row(rows[i]));
+          chunk = { first: 0, end: length, x: place(x), y: place(y) };
+          return;
+        }
         const first = at;
         const end = Math.min(length, first + ROWS);
         const index = tensor(
@@ -239,6 +250,11 @@ export function datasetSource(dataset: TensorDataset): Stage<Sample> {
       };
     },
   };
+}
+
+function isSmall({ x, y, transformed }: TensorDataset): boolean {
+  const bytes = (t: Tensor) => sizeOf(t.shape) * itemSize(t.dtype);
+  return !transformed && bytes(x) + bytes(y) <= WHOLE_BYTES;
 }
 
 type Row = (i: number) => SampleValue;
