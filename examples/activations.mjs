@@ -118,6 +118,7 @@ function draw(results, { depth }) {
       plot.layers(layers, of('after'), { ...words, title: 'Gradients after training' }),
       plot.lines(steps, {
         title: 'Training loss',
+        yScale: 'log',
         xLabel: 'step',
         yLabel: 'loss',
         width: 560,

@@ -21,3 +21,4 @@ export {
   schedule,
   type WidthCurve,
 } from './training.js';
+export { type UnrolledRnnOptions, unrolledRnn } from './unrolled-rnn.js';

@@ -14,6 +14,7 @@ import {
   layers,
   lrFinder,
   schedule,
+  unrolledRnn,
 } from '../../src/plot/index.js';
 import bins from './goldens/histogram.json' with { type: 'json' };
 import { faults, parse, textBoxes } from './svg.js';
@@ -285,5 +286,40 @@ describe('figures of training', () => {
     expect(faults(svg)).toEqual([]);
     expect(texts(svg)).toContain('16 units');
     expect(() => hiddenWidth({ widths: [1], training: [1, 2], validation: [1] })).toThrow(OptionError);
+  });
+});
+
+describe('unrolledRnn', () => {
+  it.each([1, 4, 20])('draws %i steps with the same weights at each', (steps) => {
+    const svg = unrolledRnn({ steps, cell: 'LSTM', title: 'Unrolled' });
+    expect(faults(svg)).toEqual([]);
+    const seen = texts(svg);
+    expect(seen.filter((t) => t === 'LSTM')).toHaveLength(steps + 1); // and the loop
+    expect(seen.filter((t) => t === 'W')).toHaveLength(steps + 1);
+    expect(seen.filter((t) => t === 'U')).toHaveLength(steps); // the loop's, and between the steps
+    expect(seen).toEqual(expect.arrayContaining(['x₁', 'y₁', 'h₀', 'xₜ']));
+  });
+
+  it('leaves out outputs, and takes other names', () => {
+    const last = texts(unrolledRnn({ steps: 12, outputs: 'last', names: { output: 'class', state: 's' } }));
+    expect(last.filter((t) => t.startsWith('class'))).toEqual(['classₜ', 'class₁₂']);
+    expect(last).toContain('s₀');
+    expect(
+      faults(
+        unrolledRnn({
+          outputs: 'none',
+          cell: 'a very long name',
+          names: { input: 'another very long name', W: 'weights' },
+        }),
+      ),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['no steps', () => unrolledRnn({ steps: 0 })],
+    ['other outputs', () => unrolledRnn({ outputs: 'some' as 'all' })],
+    ['an unknown name', () => unrolledRnn({ names: { hidden: 'h' } as object })],
+  ])('refuses %s', (_name, draw) => {
+    expect(draw).toThrow(OptionError);
   });
 });
