@@ -53,6 +53,7 @@ export async function decisionBoundary(
   const { width, height } = sizeOf(where, options, 480, 420);
   const n = wholeNumber(`${where}: resolution`, options.resolution ?? 150, 2, 1000);
   const { x, labels } = await samples(where, data);
+  const radius = radiusFor(where, labels.length, options.radius);
   const axes = ([0, 1] as const).map((column) => {
     const [name, range] = column === 0 ? (['xRange', options.xRange] as const) : (['yRange', options.yRange] as const);
     if (range !== undefined) {
@@ -79,7 +80,7 @@ export async function decisionBoundary(
     grid: false,
     clip: true,
     legend: names.slice(0, classes).map((name, i) => ({ name, sign: pointSign(i) })),
-    draw: (area) => drawField(field, area) + drawData(x, labels, classes, area, options.radius),
+    draw: (area) => drawField(field, area) + drawData(x, labels, classes, area, radius),
   });
 }
 
@@ -224,11 +225,11 @@ function drawData(
   labels: readonly number[],
   classes: number,
   area: Area,
-  radius?: number,
+  radius: number,
 ): string {
   return Array.from({ length: classes }, (_, c) => {
     const mine = labels.flatMap((label, i) => (label === c ? [i] : []));
     const part = { x: mine.map((i) => x[2 * i]), y: mine.map((i) => x[2 * i + 1]) };
-    return points(part, c, area, radiusFor(labels.length, radius));
+    return points(part, c, area, radius);
   }).join('\n');
 }

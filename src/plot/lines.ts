@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, wholeNumber } from '../options.js';
 import { AXES_OPTIONS, type AxesOptions, checkRange, extent, isLog, sizeOf } from './check.js';
 import { colourOf } from './colours.js';
 import { type Area, frame, type LegendEntry, type NumberAxis } from './frame.js';
@@ -85,6 +85,7 @@ export function seriesOf(where: string, given: SeriesLike): (Series & { x: Array
     if (!isNumbers(one?.y))
       throw new OptionError(`${label} has no y values, expected { name, x, y } with arrays of numbers`);
     if (one.x !== undefined && !isNumbers(one.x)) throw new OptionError(`${label}: x is not an array of numbers`);
+    if (one.colour !== undefined) wholeNumber(`${label}: colour`, one.colour, 0);
     const x = one.x ?? Float64Array.from({ length: one.y.length }, (_, k) => k);
     if (x.length !== one.y.length) {
       throw new OptionError(`${label} has ${x.length} x and ${one.y.length} y values, expected as many`);

@@ -71,6 +71,10 @@ export function lossSurface(
   const grid = gridOf(where, loss, options);
   const span = extent(Array.from(grid.values), log);
   if (span === null) throw new OptionError(`${where}: no value${log ? ' above 0' : ''} is finite, expected a surface`);
+  const { minimum } = options;
+  if (minimum !== undefined && !(Number.isFinite(minimum[0]) && Number.isFinite(minimum[1]))) {
+    throw new OptionError(`${where}: minimum is [${minimum}], expected two finite numbers`);
+  }
   const levels = levelsOf(where, span, log, options.levels ?? 12);
   const paths = Object.entries(options.paths ?? {});
   return frame({
@@ -90,7 +94,7 @@ export function lossSurface(
         surfaceImage(grid, span, log, map, area),
         `<path d="${lines}" fill="none" stroke="#ffffff" stroke-opacity="0.45" stroke-width="1"/>`,
       ];
-      if (options.minimum !== undefined) out.push(cross(area.x(options.minimum[0]), area.y(options.minimum[1])));
+      if (minimum !== undefined) out.push(cross(area.x(minimum[0]), area.y(minimum[1])));
       return out.concat(paths.map(([name, way], i) => drawPath(`${where}: path "${name}"`, way, i, area))).join('\n');
     },
   });

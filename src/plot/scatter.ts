@@ -1,3 +1,4 @@
+import { OptionError } from '../errors.js';
 import { checkOptions } from '../options.js';
 import { AXES_OPTIONS, type AxesOptions, sizeOf } from './check.js';
 import { colourOf } from './colours.js';
@@ -24,7 +25,11 @@ export function scatter(series: readonly Series[], options: ScatterOptions = {})
   const list = seriesOf(where, series);
   const { width, height } = sizeOf(where, options);
   const [x, y] = numberAxes(where, list, options, false, 'nice');
-  const total = list.reduce((n, one) => n + one.y.length, 0);
+  const radius = radiusFor(
+    where,
+    list.reduce((n, one) => n + one.y.length, 0),
+    options.radius,
+  );
   return frame({
     ...options,
     where,
@@ -34,14 +39,14 @@ export function scatter(series: readonly Series[], options: ScatterOptions = {})
     y,
     legend: legendOf(list, (one, i) => pointSign(one.colour ?? i)),
     clip: options.xRange !== undefined || options.yRange !== undefined,
-    draw: (area) =>
-      list
-        .map((one, i) => points(one, one.colour ?? i, area, radiusFor(total, options.radius), x.log, y.log))
-        .join('\n'),
+    draw: (area) => list.map((one, i) => points(one, one.colour ?? i, area, radius, x.log, y.log)).join('\n'),
   });
 }
 
-export function radiusFor(total: number, radius?: number): number {
+export function radiusFor(where: string, total: number, radius?: number): number {
+  if (radius !== undefined && !(radius >= 0.5 && radius <= 20)) {
+    throw new OptionError(`${where}: radius is ${radius}, expected a number of pixels in [0.5, 20]`);
+  }
   return radius ?? (total <= 300 ? 3.5 : total <= 2000 ? 2.4 : 1.5);
 }
 

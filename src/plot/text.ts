@@ -10,7 +10,7 @@ export function escapeXml(s: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
   // Control characters, lone surrogates and two others are not legal in XML, not even escaped.
   return (
-    s
+    String(s)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
       .replace(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff]/g, ' ')
       .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd')
@@ -24,7 +24,7 @@ export function escapeXml(s: string): string {
  */
 export function textWidth(s: string, size = 12): number {
   let em = 0;
-  for (const c of s) {
+  for (const c of String(s)) {
     if (/[il.,:;'|!jI ]/.test(c)) em += 0.36;
     else if (/[mwMW@%—]/.test(c)) em += 0.97;
     else if ((c.codePointAt(0) ?? 0) >= 0x1100) em += 1.05;
@@ -36,8 +36,8 @@ export function textWidth(s: string, size = 12): number {
 
 /** `s`, shortened with … until it is at most `width` pixels wide. */
 export function fitText(s: string, width: number, size = 12): string {
-  if (textWidth(s, size) <= width) return s;
-  const letters = [...s];
+  if (textWidth(s, size) <= width) return String(s); // JavaScript may pass numbers as names
+  const letters = [...String(s)];
   while (letters.length > 1 && textWidth(`${letters.join('')}…`, size) > width) letters.pop();
   return `${letters.join('').trimEnd()}…`;
 }

@@ -166,6 +166,7 @@ describe('lossSurface', () => {
         }),
     ],
     ['an empty path', () => lossSurface(bowl, { ...ranges, paths: { none: [] } })],
+    ['a minimum that is none', () => lossSurface(bowl, { ...ranges, minimum: [0, Number.NaN] })],
     ['another map', () => lossSurface(bowl, { ...ranges, map: 'jet' as 'viridis' })],
     ['a resolution of 1', () => lossSurface(bowl, { ...ranges, resolution: 1 })],
   ])('refuses %s', (_name, draw) => {

@@ -170,6 +170,11 @@ describe('lines', () => {
     expect(parse(svg).attributes['aria-label']).toMatch(/^<script>/);
   });
 
+  it('takes numbers for names from JavaScript', () => {
+    const svg = lines([{ name: 7 as unknown as string, y: [1] }], { title: 8 as unknown as string });
+    expect(textBoxes(parse(svg)).map((b) => b.text)).toEqual(expect.arrayContaining(['7', '8']));
+  });
+
   it('is readable for data of every kind', () => {
     const number = fc.oneof(
       fc.double({ min: -1e300, max: 1e300 }),
@@ -217,6 +222,7 @@ describe('lines', () => {
     ],
     ['strings', () => lines({ a: ['1', '2'] as unknown as number[] })],
     ['an unknown option', () => lines({ a: [1] }, { tittle: 'x' } as object)],
+    ['a colour that is no number of one', () => lines([{ y: [1], colour: -1 }])],
     ['another scale', () => lines({ a: [1] }, { yScale: 'logarithmic' as 'log' })],
     ['a range the wrong way round', () => lines({ a: [1] }, { yRange: [1, 0] })],
     ['a range with 0 on a log scale', () => lines({ a: [1] }, { yRange: [0, 1], yScale: 'log' })],
@@ -249,6 +255,7 @@ describe('scatter', () => {
 
   it.each([
     ['no points', () => scatter([{ x: [], y: [] }])],
+    ['a radius of 0', () => scatter([{ x: [1], y: [1] }], { radius: 0 })],
     ['an unknown option', () => scatter([{ x: [1], y: [1] }], { size: 3 } as object)],
   ])('refuses %s', (_name, draw) => {
     expect(draw).toThrow(OptionError);
