@@ -10,13 +10,22 @@ export {
   RAdam,
   type RAdamOptions,
 } from './adam-variants.js';
+export { type ConjugateGradientOptions, conjugateGradient } from './conjugate-gradient.js';
 export { ParameterOptimizer } from './descent.js';
 export { EMA, type EMAOptions } from './ema.js';
 export { FusedOptimizer } from './fused.js';
 export { LAMB, type LAMBOptions, LARS, type LARSOptions } from './layerwise.js';
 export { Lion, type LionOptions } from './lion.js';
+export {
+  type MinimizeMethod,
+  type MinimizeOptions,
+  type MinimizeResult,
+  type MinimizeStep,
+  minimize,
+} from './minimize.js';
 export { Muon, type MuonOptions } from './muon.js';
 export { type OptimizerName, optimizerByName } from './names.js';
+export type { Unknowns } from './objective.js';
 export {
   Optimizer,
   type OptimizerOptions,

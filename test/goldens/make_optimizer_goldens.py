@@ -163,23 +163,22 @@ RUNS = [
     ("LAMB", {"lr": 0.05, "betas": [0.8, 0.99], "eps": 1e-3, "weightDecay": 0.2, "decayExempt": "biasAndNorm"}, by_formula(lamb(0.05, 0.8, 0.99, 1e-3, 0.2, True))),
 ]
 
-# A full-batch L-BFGS with strong-Wolfe line search on Rosenbrock's function.
-w = torch.tensor([-1.2, 1.0], requires_grad=True)
-lbfgs = O.LBFGS([w], lr=1, max_iter=1, history_size=5, line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0)
-losses = []
 
 
-def closure():
-    lbfgs.zero_grad()
-    loss = (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
-    loss.backward()
-    return loss
+def lbfgs(steps):
+    """Weights after this many steps of L-BFGS with strong-Wolfe line search on Rosenbrock's function, and its value there."""
+    w = torch.tensor([-1.2, 1.0], requires_grad=True)
+    options = {"history_size": 5, "line_search_fn": "strong_wolfe", "tolerance_grad": 0, "tolerance_change": 1e-14}
+    optimizer = O.LBFGS([w], lr=1, max_iter=steps, max_eval=1000, **options)
 
+    def closure():
+        optimizer.zero_grad()
+        loss = (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
+        loss.backward()
+        return loss
 
-path = []
-for _ in range(20):
-    losses.append(float(lbfgs.step(closure)))
-    path.append([float(x) for x in w.detach()])
+    optimizer.step(closure)
+    return [*[float(x) for x in w.detach()], float(closure().detach())]
 
 
 def flat(arrays):
@@ -194,7 +193,7 @@ out = {
     "start": flat(START),
     "steps": [1, 2, 5, 20],
     "runs": [{"optimizer": n, "options": o, "weights": [flat([trace[s - 1]]) for s in (1, 2, 5, 20)]} for n, o, trace in RUNS],
-    "lbfgs": {"losses": losses, "path": path},
+    "lbfgs": [lbfgs(n) for n in range(1, 31)],
 }
 assert all(math.isfinite(x) for r in out["runs"] for row in r["weights"] for x in row)
 path = pathlib.Path(__file__).with_name("optimizer-rules.json")
