@@ -203,6 +203,13 @@ describe('trees', () => {
       expect(list(j.z.w)).toEqual([2, 4]);
     }
   });
+  it('jacobian of nothing has no elements', () => {
+    const none = normal([0], { dtype: 'float64' });
+    for (const mode of ['forward', 'reverse'] as const) {
+      expect(jacobian((t: Tensor) => mul(t, 2), 0, { mode })(none).shape).toEqual([0, 0]);
+      expect(jacobian((t: Tensor) => sum(t), 0, { mode })(none).shape).toEqual([0]);
+    }
+  });
   it('hessian of several arguments has a block for each pair', () => {
     const h = hessian((a: Tensor, b: Tensor) => sum(mul(mul(a, a), b)), [0, 1])(f64([2, 3]), f64([5, 7]));
     expect(h.map((row) => row.map(list))).toEqual([

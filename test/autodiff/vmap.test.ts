@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import type { OpDef } from '../../src/graph/op.js';
+import { buildAll } from '../../src/graph/tensor.js';
 import {
   add,
   bernoulli,
   compile,
   dot,
   dropout,
+  flush,
   GradError,
   grad,
   layerNorm,
@@ -33,6 +36,7 @@ import {
   vmap,
   zeros,
 } from '../../src/index.js';
+import { OPS } from '../../src/ops/index.js';
 
 const list = (t: Tensor): number[] => [...t.dataSync()];
 const rows = tensor([
@@ -146,6 +150,42 @@ describe('equals a loop over the samples', () => {
       const row = (t: Tensor) => reshape(slice(t, [{ start: i, end: i + 1 }]), [6]);
       near(row(all), step(row(w)));
     }
+  });
+});
+
+describe('inside', () => {
+  it('an op without a rule and without parts runs sample by sample', () => {
+    const plain: OpDef = { ...OPS.sort, name: 'plainSort' };
+    Reflect.deleteProperty(plain, 'batch');
+    const sorted = (t: Tensor) => buildAll(plain, [t], { k: 2, descending: false });
+    const [values, order] = vmap(sorted)(
+      tensor([
+        [3, 1],
+        [5, 9],
+        [2, 2],
+      ]),
+    );
+    expect([list(values), list(order)]).toEqual([
+      [1, 3, 5, 9, 2, 2],
+      [1, 0, 0, 1, 0, 1],
+    ]);
+    expect(vmap(sorted)(zeros([0, 2])).map((t) => t.shape)).toEqual([
+      [0, 2],
+      [0, 2],
+    ]);
+  });
+  it('losses are computed together with the update that overwrites what they read', async () => {
+    const net = new nn.Linear(2, 1, { bias: false });
+    net.loadStateDict({ weight: tensor([[1, 1]]) });
+    const one = valueAndGrad(net, (a: Tensor) => net.forward(a).square().sum());
+    const [losses, grads] = vmap(one)(rows);
+    expect(list(grads.weight)).toEqual([6, 12, 42, 56, 110, 132]);
+    const optimizer = new optim.SGD({ lr: 1 });
+    const [later, slopes] = vmap(one)(rows);
+    optimizer.update(net, { weight: mean(slopes.weight, { axis: 0 }) });
+    await flush();
+    expect(list(later)).toEqual([9, 49, 121]);
+    expect(list(losses)).toEqual([9, 49, 121]);
   });
 });
 
