@@ -28,12 +28,15 @@ IndexShape parse_sizes(InstructionReader& reader) {
 
 /** Whether every index names a row; stops the run at the first that does not. */
 bool check_indices(RunContext& context, const IndexShape& shape, const int32_t* index) noexcept {
-  for (int64_t i = 0; i < shape.n; ++i) {
-    if (index[i] >= 0 && index[i] < shape.table_rows) continue;
-    context.fail(RunCode::INDEX, i, index[i]);
-    return false;
-  }
-  return true;
+  // All are looked at before any is asked for: a loop that may end early is not vectorised.
+  const auto rows = static_cast<uint32_t>(shape.table_rows);
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < shape.n; ++i) bad |= static_cast<uint32_t>(static_cast<uint32_t>(index[i]) >= rows);
+  if (bad == 0) return true;
+  const int32_t* found =
+      std::find_if(index, index + shape.n, [&](int32_t i) { return i < 0 || i >= shape.table_rows; });
+  context.fail(RunCode::INDEX, found - index, *found);
+  return false;
 }
 
 /** Integers wrap. */
@@ -109,10 +112,14 @@ bool check_axis(RunContext& context, const AxisShape& s, const int32_t* index) n
 /** Calls body(o, first column, columns) for parts of the lanes of an axis; a task owns its lanes. */
 template <class F>
 void each_lane(RunContext& context, const AxisShape& s, F body) noexcept {
-  const int64_t blocks = ceil_div(s.inner, kColumns);
-  context.team.parallel_for(s.outer * blocks, [&](int64_t task, int) noexcept {
-    const int64_t column = task % blocks * kColumns;
-    body(task / blocks, column, std::min(kColumns, s.inner - column));
+  const int64_t blocks = ceil_div(s.inner, kColumns), pieces = s.outer * blocks;
+  const int64_t size = std::max<int64_t>(1, std::max(s.r, s.k) * std::min(s.inner, kColumns));
+  const int64_t step = std::max<int64_t>(1, kTaskElements / size);
+  context.team.parallel_for(ceil_div(pieces, step), [&](int64_t task, int) noexcept {
+    for (int64_t piece = task * step; piece < std::min(pieces, (task + 1) * step); ++piece) {
+      const int64_t column = piece % blocks * kColumns;
+      body(piece / blocks, column, std::min(kColumns, s.inner - column));
+    }
   });
 }
 
@@ -128,6 +135,10 @@ class GatherAxis final : public Instruction {
     W* out = context.at<W>(s.out);
     each_lane(context, s, [&](int64_t o, int64_t column, int64_t columns) noexcept {
       const W* from = in + o * s.r * s.inner + column;
+      if (s.inner == 1) {
+        for (int64_t i = o * s.k; i < (o + 1) * s.k; ++i) out[i] = from[index[i]];
+        return;
+      }
       for (int64_t i = 0; i < s.k; ++i) {
         const int64_t at = (o * s.k + i) * s.inner + column;
         for (int64_t j = 0; j < columns; ++j) out[at + j] = from[index[at + j] * s.inner + j];
@@ -153,6 +164,15 @@ class ScatterAxis final : public Instruction {
     each_lane(context, s, [&](int64_t o, int64_t column, int64_t columns) noexcept {
       const int64_t begin = o * s.r * s.inner + column;
       T* to = out + begin;
+      if (s.inner == 1) {
+        if (base == nullptr) {
+          std::fill_n(to, s.r, T{0});
+        } else {
+          std::copy_n(base + begin, s.r, to);
+        }
+        for (int64_t i = o * s.k; i < (o + 1) * s.k; ++i) put(to[index[i]], in[i]);
+        return;
+      }
       for (int64_t i = 0; i < s.r; ++i) {
         if (base == nullptr) {
           std::fill_n(to + i * s.inner, columns, T{0});
@@ -163,18 +183,21 @@ class ScatterAxis final : public Instruction {
       for (int64_t i = 0; i < s.k; ++i) {
         const int64_t at = (o * s.k + i) * s.inner + column;
         for (int64_t j = 0; j < columns; ++j) {
-          T& place = to[index[at + j] * s.inner + j];
-          if constexpr (set) {
-            place = in[at + j];
-          } else {
-            place = sum(place, in[at + j]);
-          }
+          put(to[index[at + j] * s.inner + j], in[at + j]);
         }
       }
     });
   }
 
  private:
+  static void put(T& place, T value) noexcept {
+    if constexpr (set) {
+      place = value;
+    } else {
+      place = sum(place, value);
+    }
+  }
+
   AxisShape shape_;
 };
 template <class T>

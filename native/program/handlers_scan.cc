@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kTaskElements = 32 << 10;
 constexpr int64_t kColumns = 256;  // of one task
+constexpr int64_t kLanes = 8;      // scanned at a time where there is one column
 
 enum Kind { SUM, PRODUCT, LINEAR };
 
@@ -27,45 +28,75 @@ class Scan final : public Instruction {
  public:
   explicit Scan(const ScanShape& shape) : shape_(shape) {}
   void run(RunContext& context) const noexcept override {
-    const ScanShape& s = shape_;
-    if (s.outer == 0 || s.r == 0 || s.inner == 0) return;
-    const int64_t blocks = ceil_div(s.inner, kColumns);
-    // Several short lanes make one task.
-    const int64_t step = std::max<int64_t>(1, kTaskElements / (s.r * std::min(s.inner, kColumns)));
-    const int64_t pieces = s.outer * blocks;
-    context.team.parallel_for(ceil_div(pieces, step), [&](int64_t task, int) noexcept {
-      const int64_t last = std::min(pieces, (task + 1) * step);
-      for (int64_t piece = task * step; piece < last; ++piece) {
-        const int64_t column = piece % blocks * kColumns;
-        scan(context, piece / blocks * s.r * s.inner + column, std::min(kColumns, s.inner - column));
-      }
-    });
+    if (shape_.outer == 0 || shape_.r == 0 || shape_.inner == 0) return;
+    switch (shape_.kind) {
+      case SUM: return run_kind<SUM>(context);
+      case PRODUCT: return run_kind<PRODUCT>(context);
+      default: return run_kind<LINEAR>(context);
+    }
   }
 
  private:
   // Integers wrap, as sums of unsigned do.
   using Sum = std::conditional_t<std::is_integral_v<T>, uint32_t, double>;
 
-  void scan(RunContext& context, int64_t at, int64_t columns) const noexcept {
+  template <int kind>
+  static Sum next(Sum total, T x, const T* a) noexcept {
+    if constexpr (kind == SUM) return total + static_cast<Sum>(x);
+    if constexpr (kind == PRODUCT) return total * static_cast<Sum>(x);
+    return total * static_cast<Sum>(*a) + static_cast<Sum>(x);
+  }
+
+  template <int kind>
+  void run_kind(RunContext& context) const noexcept {
     const ScanShape& s = shape_;
-    const T* in = context.at<const T>(s.in) + at;
-    const T* a = s.kind == LINEAR ? context.at<const T>(s.a) + at : nullptr;
-    T* out = context.at<T>(s.out) + at;
-    Sum total[kColumns];
-    std::fill_n(total, columns, s.kind == PRODUCT ? Sum{1} : Sum{0});
-    for (int64_t i = 0; i < s.r; ++i) {
-      const int64_t row = (s.reverse ? s.r - 1 - i : i) * s.inner;
-      for (int64_t j = 0; j < columns; ++j) {
-        const Sum x = static_cast<Sum>(in[row + j]);
-        if (s.kind == SUM) {
-          total[j] += x;
-        } else if (s.kind == PRODUCT) {
-          total[j] *= x;
-        } else {
-          total[j] = total[j] * static_cast<Sum>(a[row + j]) + x;
+    const T* in = context.at<const T>(s.in);
+    const T* a = context.at<const T>(s.a);
+    T* out = context.at<T>(s.out);
+    // One column: several lanes at a time, since each element waits for the one before it.
+    const int64_t together = s.inner == 1 ? kLanes : 1, blocks = ceil_div(s.inner, kColumns);
+    const int64_t pieces = ceil_div(s.outer, together) * blocks;
+    const int64_t step = std::max<int64_t>(1, kTaskElements / (s.r * std::min(s.inner, kColumns) * together));
+    context.team.parallel_for(ceil_div(pieces, step), [&](int64_t task, int) noexcept {
+      for (int64_t piece = task * step; piece < std::min(pieces, (task + 1) * step); ++piece) {
+        if (shape_.inner == 1) {
+          const int64_t lane = piece * kLanes;
+          if (lane + kLanes <= shape_.outer) {
+            scan<kind>(in, a, out, lane * shape_.r, 1, shape_.r, kLanes);
+          } else {
+            for (int64_t l = lane; l < shape_.outer; ++l) scan<kind>(in, a, out, l * shape_.r, 1, shape_.r, 1);
+          }
+          continue;
         }
-        out[row + j] = static_cast<T>(total[j]);
+        const int64_t column = piece % blocks * kColumns;
+        const int64_t at = piece / blocks * shape_.r * shape_.inner + column;
+        scan<kind>(in, a, out, at, shape_.inner, 1, std::min(kColumns, shape_.inner - column));
       }
+    });
+  }
+
+  /** `columns` lanes side by side: element i of lane j is at + i * row + j * column. */
+  template <int kind>
+  void scan(const T* in, const T* a, T* out, int64_t at, int64_t row, int64_t column, int64_t columns) const noexcept {
+    Sum total[kColumns];
+    std::fill_n(total, columns, kind == PRODUCT ? Sum{1} : Sum{0});
+    const auto each = [&](auto width) {
+      for (int64_t i = 0; i < shape_.r; ++i) {
+        const int64_t begin = at + (shape_.reverse ? shape_.r - 1 - i : i) * row;
+        for (int64_t j = 0; j < width; ++j) {
+          const int64_t place = begin + j * column;
+          total[j] = next<kind>(total[j], in[place], a == nullptr ? nullptr : a + place);
+          out[place] = static_cast<T>(total[j]);
+        }
+      }
+    };
+    // A fixed number of lanes stays in registers.
+    if (columns == kLanes) {
+      each(std::integral_constant<int64_t, kLanes>{});
+    } else if (columns == 1) {
+      each(std::integral_constant<int64_t, 1>{});
+    } else {
+      each(columns);
     }
   }
 
