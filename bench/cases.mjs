@@ -40,6 +40,30 @@ export const ACTIVATIONS = [
   'step',
 ];
 
+/** Every other optimizer on 100 k parameters: arrays read and written by one step. */
+const OPTIMIZERS = [
+  ['momentum', 5],
+  ['nesterov', 5],
+  ['amsgrad', 9],
+  ['adamw', 7],
+  ['adamax', 7],
+  ['nadam', 7],
+  ['radam', 7],
+  ['adadelta', 7],
+  ['adagrad', 5],
+  ['rmsprop', 5],
+  ['lion', 5],
+  ['rprop', 7],
+  ['delta-bar-delta', 7],
+  ['adafactor', 3],
+  ['lamb', 7],
+  ['lars', 5],
+].map(([name, arrays]) => elements(24, `${name}-100k`, 99_856, arrays, `${name} step, 100 k parameters`, 'update'));
+OPTIMIZERS.push({
+  ...elements(24, 'muon-100k', 99_856, 5, 'muon step, 316 x 316', 'update'),
+  flop: 5 * 3 * 2 * 316 ** 3,
+});
+
 export const CASES = [
   gemm(1, 'gemm-1024', 1024, 1024, 1024, { label: 'C = A B, 1024 x 1024 x 1024' }),
   gemm(2, 'gemm-256', 256, 256, 256, { label: 'C = A B, 256 x 256 x 256' }),
@@ -64,6 +88,7 @@ export const CASES = [
   elements(24, 'momentum-25m', 25_000_000, 5, 'SGD with momentum, 25 M parameters', 'update'),
   elements(24, 'adam-25m', 25_000_000, 7, 'Adam step, 25 M parameters', 'update'),
   elements(24, 'adam-100k', 99_856, 7, 'Adam step, 100 k parameters', 'update'),
+  ...OPTIMIZERS,
   elements(25, 'relu-gradient-4m', 4 * MILLION, 3, "g relu'(y), 4 M"),
   elements(25, 'chain-4m', 4 * MILLION, 2, 'abs(relu(x a + b) c - d), 4 M', 'copy'),
   elements(25, 'chain-32k', 32 << 10, 2, 'abs(relu(x a + b) c - d), 32 k', 'copy'),

@@ -83,9 +83,12 @@ def optimizer(count, make):
     """The fastest of PyTorch's implementations of the same step."""
     steps = []
     for flavour in ({"fused": True}, {"foreach": True}, {}):
-        w = torch.nn.Parameter(rand(count))
-        w.grad = rand(count)
-        steps.append(make([w], flavour).step)
+        w = torch.nn.Parameter(rand(*count) if isinstance(count, tuple) else rand(count))
+        w.grad = torch.rand_like(w)
+        try:
+            steps.append(make([w], flavour).step)
+        except (TypeError, RuntimeError):  # not every rule has every implementation
+            continue
     best = []
     for step in steps:
         times = []
@@ -206,6 +209,10 @@ def adam(w, flavour):
     return torch.optim.Adam(w, lr=1e-3, **flavour)
 
 
+def rule(name, **more):
+    return lambda w, flavour: getattr(torch.optim, name)(w, **more, **flavour)
+
+
 MAKE = {
     "gemm-1024": lambda: product(1024, 1024, 1024),
     "gemm-256": lambda: product(256, 256, 256),
@@ -223,6 +230,19 @@ MAKE = {
     "momentum-25m": lambda: optimizer(25_000_000, sgd(momentum=0.9)),
     "adam-25m": lambda: optimizer(25_000_000, adam),
     "adam-100k": lambda: optimizer(99_856, adam),
+    "momentum-100k": lambda: optimizer(99_856, sgd(momentum=0.9)),
+    "nesterov-100k": lambda: optimizer(99_856, sgd(momentum=0.9, nesterov=True)),
+    "amsgrad-100k": lambda: optimizer(99_856, rule("Adam", amsgrad=True)),
+    "adamw-100k": lambda: optimizer(99_856, rule("AdamW")),
+    "adamax-100k": lambda: optimizer(99_856, rule("Adamax")),
+    "nadam-100k": lambda: optimizer(99_856, rule("NAdam")),
+    "radam-100k": lambda: optimizer(99_856, rule("RAdam")),
+    "adadelta-100k": lambda: optimizer(99_856, rule("Adadelta")),
+    "adagrad-100k": lambda: optimizer(99_856, rule("Adagrad")),
+    "rmsprop-100k": lambda: optimizer(99_856, rule("RMSprop", lr=1e-3)),
+    "rprop-100k": lambda: optimizer(99_856, rule("Rprop")),
+    "adafactor-100k": lambda: optimizer((316, 316), rule("Adafactor")),
+    "muon-100k": lambda: optimizer((316, 316), rule("Muon")),
     "relu-gradient-4m": relu_gradient,
     "chain-4m": lambda: chain(4 * MILLION),
     "chain-32k": lambda: chain(32 << 10),
