@@ -1,28 +1,24 @@
 import { DataError, OptionError, ShapeError, Tensor, tensor } from '../core.js';
-import { type DataInput, TensorDataset } from '../data/index.js';
-import { leaves, mapTree, type Tree, treeKey } from '../tree.js';
+import { type DataInput, Pipeline, type Batch as Rows, TensorDataset, type TensorTree } from '../data/index.js';
+import { leaves, mapTree, treeKey } from '../tree.js';
 
-/** A tensor, or arrays and records of tensors. */
-export type TensorTree = Tree<Tensor>;
-
-/** What one step gets: rows of the inputs, of the targets, and a weight each. */
-export interface Rows {
-  readonly x: TensorTree;
-  readonly y?: TensorTree;
-  readonly weight?: Tensor;
-}
+export type { Rows, TensorTree };
 
 /** Inputs or targets: one as `TensorDataset` takes it, or several: an array of tensors, or a record. */
 export type Inputs = DataInput | readonly Tensor[] | { readonly [name: string]: DataInput };
 
-/** A data set, or x and y as `TensorDataset` takes them; `weight` is one number >= 0 a sample. */
+/**
+ * A data set, a pipeline of batches `{ x, y, weight }`, or x and y as `TensorDataset` takes them; `weight` is one number >= 0 a
+ * sample.
+ */
 export type DataLike =
   | TensorDataset
+  | Pipeline<Rows>
   | { readonly x: Inputs; readonly y: Inputs; readonly weight?: ArrayLike<number> | Tensor };
 
 /** How rows are laid out as the arguments of a program: leaves of x, leaves of y, the weights. */
 export class Layout {
-  readonly key: string;
+  private readonly key: string;
   private readonly template: Rows;
   private readonly inputs: number;
   private readonly targets: number;
@@ -34,8 +30,18 @@ export class Layout {
     this.targets = rows.y === undefined ? 0 : leaves(rows.y).length;
   }
 
-  static keyOf({ x, y, weight }: Rows): string {
-    return `${treeKey(x, leafKey)} ${y === undefined ? '' : treeKey(y, leafKey)} ${weight === undefined ? '' : 'w'}`;
+  /** Throws unless the rows have the form that the first ones had. */
+  check(where: string, rows: Rows): void {
+    const key = Layout.keyOf(rows);
+    if (key === this.key) return;
+    throw new DataError(
+      `${where}: a batch has the form ${key}, the first had ${this.key}; give all batches the same parts`,
+    );
+  }
+
+  private static keyOf({ x, y, weight }: Rows): string {
+    const targets = y === undefined ? '' : `, y: ${treeKey(y, leafKey)}`;
+    return `{ x: ${treeKey(x, leafKey)}${targets}${weight === undefined ? '' : ', weight: tensor'} }`;
   }
 
   flatten({ x, y, weight }: Rows): Tensor[] {
@@ -56,8 +62,8 @@ export class Layout {
 }
 
 function leafKey(leaf: unknown): string {
-  if (leaf instanceof Tensor) return 't';
-  throw new DataError(`fit: a batch holds a ${typeof leaf}, expected tensors, or arrays and records of them`);
+  if (leaf instanceof Tensor) return 'tensor';
+  throw new DataError(`a batch holds a ${typeof leaf}, expected tensors, or arrays and records of them`);
 }
 
 /** Samples in memory: tensors of the same length, and which of their rows count. */
@@ -116,11 +122,18 @@ export class Table {
   }
 }
 
-/** `data` as a table; null when it is none of the kinds a table is made of. */
-export function tableOf(where: string, data: DataLike): Table {
+/** Where rows come from. */
+export type Source = Table | Pipeline<unknown>;
+
+/** `data` as a table, unless it is a pipeline. */
+export function sourceOf(where: string, data: DataLike): Source {
+  return data instanceof Pipeline ? data : tableOf(where, data);
+}
+
+function tableOf(where: string, data: Exclude<DataLike, Pipeline<Rows>>): Table {
   if (data instanceof TensorDataset) return new Table({ x: data.x, y: data.y }, data);
   if (typeof data !== 'object' || data === null || !('x' in data && 'y' in data)) {
-    throw new OptionError(`${where}: got ${describe(data)} as data, expected a TensorDataset or { x, y }`);
+    throw new OptionError(`${where}: got ${describe(data)} as data, expected a TensorDataset, a Pipeline or { x, y }`);
   }
   if (isPlainInput(data.x) && isPlainInput(data.y)) {
     const table = tableOf(where, new TensorDataset(data.x, data.y));

@@ -179,3 +179,13 @@ async function partsOf(chunk: InFlight): Promise<Chunk['parts']> {
   }
   return parts;
 }
+
+/** The results of one queued call, of all its batches together. @throws StepFailure for values it cannot use. */
+export async function valuesOf({ parts: [part] }: Issued): Promise<HostArray[]> {
+  try {
+    return await Promise.all(part.results.map((r) => r.data()));
+  } catch (error) {
+    if (!(error instanceof DataError) || error.at === undefined) throw error;
+    throw new StepFailure(error, error.at.step, part.origin(error.at.step));
+  }
+}

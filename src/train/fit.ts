@@ -1,7 +1,8 @@
 import { BusyError, OptionError, randomState, restoreRandomState, type Tensor } from '../core.js';
 import type { Module } from '../nn/index.js';
 import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
-import { checkedWeights, type DataLike, type Table, tableOf } from './batch.js';
+import { checkedWeights, type DataLike, type Source, sourceOf, Table } from './batch.js';
+import { inTraining } from './busy.js';
 import type { Callback } from './callback.js';
 import { LearningRateSchedule } from './callbacks/learning-rate.js';
 import { TimeLimit } from './callbacks/stopping.js';
@@ -20,12 +21,9 @@ import {
 import { ProgressReporter } from './progress.js';
 import { findCheckpoint, stateOf } from './resume.js';
 import { Run, type RunControl } from './run.js';
-import { RowSampler } from './sampler.js';
+import { Form, RowSampler, StreamSampler } from './sampler.js';
 import { type Plan, Session } from './session.js';
 import { trainingProgram } from './step.js';
-
-/** Two runs would overwrite each other's updates. */
-const inTraining = new WeakSet<object>();
 
 /**
  * Trains a model. Starts at once; the run can be awaited for its history and iterated for events.
@@ -35,7 +33,7 @@ const inTraining = new WeakSet<object>();
  * with a DataError that says where it came from, and the parameters stay as they were before that step.
  *
  * @param model any module from `[n, ...]` to outputs the loss takes; several inputs are its arguments, a record is one.
- * @param data a TensorDataset or `{ x, y }`.
+ * @param data a TensorDataset, `{ x, y }`, or a pipeline of batches `{ x, y, weight }`.
  * @returns a run: `await` gives plain numbers for each epoch, `for await` events.
  * @throws OptionError at once for options and names that make no sense. The run rejects with DataError, naming sample,
  * epoch and step, for values the training cannot use.
@@ -92,13 +90,16 @@ function settle(data: DataLike, options: FitOptions<never>) {
   const accumulate = whole('accumulate', options.accumulate ?? 1);
   const validationEvery = whole('validationEvery', options.validationEvery ?? 1);
   const stepsPerEpoch = options.stepsPerEpoch === undefined ? null : whole('stepsPerEpoch', options.stepsPerEpoch);
-  let table = tableOf('fit', data);
-  if (options.sampleWeight !== undefined) {
-    table = table.withWeights('fit', checkedWeights('fit', options.sampleWeight, table.length));
-  }
+  let source = sourceOf('fit', data);
   const validation = resolveValidation(options.validation);
   let batchSize: number | undefined = options.batchSize;
-  if (typeof validation !== 'number') batchSize = checkBatchSize('fit', batchSize, table.length);
+  if (source instanceof Table) {
+    const { sampleWeight } = options;
+    if (sampleWeight !== undefined) {
+      source = source.withWeights('fit', checkedWeights('fit', sampleWeight, source.length));
+    }
+    if (typeof validation !== 'number') batchSize = checkBatchSize('fit', batchSize, source.length);
+  } else checkPipeline(options, validation);
   const { shuffle = true, classWeight } = options;
   const clipNorm = positive('clipNorm', options.clipNorm);
   const clipValue = positive('clipValue', options.clipValue);
@@ -115,7 +116,7 @@ function settle(data: DataLike, options: FitOptions<never>) {
     accumulate,
     validationEvery,
     stepsPerEpoch,
-    table,
+    source,
     validation,
     batchSize,
     shuffle,
@@ -143,12 +144,13 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
   // A share for validation is drawn as it was when the run began.
   if (checkpoint !== null) restoreRandomState(stateOf(checkpoint).began);
   const began = randomState();
-  const [data, held] = partsOf(settings.table, settings.validation);
-  const batchSize = checkBatchSize('fit', settings.batchSize, data.length);
+  const [data, held] = partsOf(settings.source, settings.validation);
   const train = await objective.prepare(data);
   const validation = held === null ? null : await objective.prepare(held);
   const evaluation = validation && new Evaluation('fit: validation', model, objective, validation);
   const classWeights = await resolveClassWeights(settings.classWeight, train);
+  const form = new Form('fit', train);
+  let weighted = classWeights !== null;
   const program = trainingProgram({
     model,
     objective,
@@ -159,27 +161,36 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
     classWeights,
     afterUpdate: () => {},
     rowsOf: (flat) => {
-      const rows = train.layout.unflatten(flat);
-      return { ...rows, x: train.transform(rows.x) };
+      const rows = form.rowsOf(flat);
+      weighted ||= rows.weight !== undefined;
+      return rows;
     },
   });
   const endless = settings.stepsPerEpoch !== null;
-  const passSteps = Math.ceil(train.length / (batchSize * accumulate));
-  const stepsPerEpoch = settings.stepsPerEpoch ?? passSteps;
+  const shape = shapeOf(train, settings);
+  const sampler =
+    train instanceof Table
+      ? new RowSampler(train, program, { batchSize: shape.batchSize as number, shuffle, endless })
+      : new StreamSampler(train, program, {
+          where: 'fit',
+          endless,
+          labelled: true,
+          form,
+          targets: (y) => objective.targets(y),
+        });
+  const { batchSize, samples } = shape;
   const plan: Plan = {
+    ...shape,
+    endless,
     model,
     optimizer,
     objective,
-    sampler: new RowSampler(train, program, { batchSize, shuffle, endless }),
-    weighted: train.rows.weight !== undefined || classWeights !== null,
+    sampler,
+    weighted: () => weighted,
     evaluation,
     validationEvery,
     callbacks,
     epochs,
-    stepsPerEpoch,
-    batchSize,
-    samples: train.length,
-    samplesPerEpoch: endless ? (stepsPerEpoch * train.length) / passSteps : train.length,
     began,
     config: {
       optimizer: optimizer.name,
@@ -187,7 +198,7 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
       accumulate,
       shuffle,
       stepsPerEpoch: settings.stepsPerEpoch,
-      samples: train.length,
+      samples,
     },
   };
   const session = new Session(plan, control);
@@ -195,6 +206,40 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
   return session.run();
 }
 
-function partsOf(table: Table, validation: Table | number | null): [train: Table, validation: Table | null] {
-  return typeof validation === 'number' ? table.split(validation) : [table, validation];
+/** How long the epochs are, as far as that is known. */
+function shapeOf(
+  source: Source,
+  { stepsPerEpoch, accumulate, batchSize: wanted }: Settings,
+): Pick<Plan, 'stepsPerEpoch' | 'batchSize' | 'samples' | 'samplesPerEpoch'> {
+  if (!(source instanceof Table)) {
+    const { length } = source;
+    const passSteps = length === null || length === Infinity ? null : Math.ceil(length / accumulate);
+    return { stepsPerEpoch: stepsPerEpoch ?? passSteps, batchSize: null, samples: null, samplesPerEpoch: null };
+  }
+  const { length: samples } = source;
+  const batchSize = checkBatchSize('fit', wanted, samples);
+  const passSteps = Math.ceil(samples / (batchSize * accumulate));
+  const samplesPerEpoch = stepsPerEpoch === null ? samples : (stepsPerEpoch * samples) / passSteps;
+  return { stepsPerEpoch: stepsPerEpoch ?? passSteps, batchSize, samples, samplesPerEpoch };
+}
+
+function partsOf(source: Source, validation: Source | number | null): [train: Source, validation: Source | null] {
+  return typeof validation === 'number' ? (source as Table).split(validation) : [source, validation];
+}
+
+/** What only data in memory can have. */
+function checkPipeline(options: FitOptions<never>, validation: Source | number | null): void {
+  const hints = {
+    batchSize: 'pipeline.batch(size)',
+    shuffle: 'pipeline.shuffle({ buffer })',
+    sampleWeight: 'batches { x, y, weight }',
+  };
+  for (const [option, hint] of Object.entries(hints)) {
+    if (Object.hasOwn(options, option)) {
+      throw new OptionError(`fit: the data is a pipeline, which has no option ${option}; use ${hint}`);
+    }
+  }
+  if (typeof validation === 'number') {
+    throw new OptionError('fit: validation is a share and the data a pipeline; give a data set or a pipeline for it');
+  }
 }

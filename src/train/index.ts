@@ -1,7 +1,7 @@
-export type { DataLike, Inputs, TensorTree } from './batch.js';
+export type { DataLike, Inputs } from './batch.js';
 export type { Callback, Snapshot, TrainContext } from './callback.js';
 export * as callbacks from './callbacks/index.js';
-export { type EvaluateOptions, evaluate, type PredictOptions, predict } from './evaluate.js';
+export { type EvaluateOptions, evaluate } from './evaluate.js';
 export type {
   CheckpointEvent,
   EndEvent,
@@ -16,5 +16,6 @@ export type {
 export { fit } from './fit.js';
 export type { LossOf, ObjectiveOptions } from './objective.js';
 export type { FitOptions } from './options.js';
+export { Prediction, type PredictOptions, predict } from './predict.js';
 export { ProgressReporter, type ProgressStream } from './progress.js';
 export { Run } from './run.js';

@@ -16,7 +16,7 @@ import type { JsonValue } from '../json.js';
 import { type Loss, type LossName, type LossOptions, lossByName } from '../losses/index.js';
 import { type AnyMetric, type MetricName, metricByName, RunningMetric } from '../metrics/index.js';
 import { type AnyModule, collectLosses, Module } from '../nn/index.js';
-import { describe, type Table, type TensorTree } from './batch.js';
+import { describe, type Source, Table, type TensorTree } from './batch.js';
 import type { Chunk } from './chunks.js';
 
 /**
@@ -185,9 +185,14 @@ export class Objective {
   }
 
   /** Checks and converts what the losses need of the targets: class numbers given as floats become integers. */
-  async prepare(data: Table): Promise<Table> {
-    const { y } = data.rows;
-    if (y === undefined) return data;
+  async prepare(data: Source): Promise<Source> {
+    if (!(data instanceof Table) || data.rows.y === undefined) return data;
+    const y = await this.targets(data.rows.y);
+    return y === data.rows.y ? data : data.withTargets(y);
+  }
+
+  /** The same for the targets of one batch. */
+  async targets(y: TensorTree): Promise<TensorTree> {
     let changed = y;
     for (const { name, output } of this.terms) {
       if (name === null || !LABELLED.includes(name)) continue;
@@ -200,7 +205,7 @@ export class Objective {
         changed = copy as TensorTree;
       }
     }
-    return changed === y ? data : data.withTargets(changed);
+    return changed;
   }
 
   private async labels(y: Tensor): Promise<Tensor> {
@@ -300,27 +305,27 @@ export class Figures {
   private readonly sums: number[];
   private readonly names: readonly string[];
   private readonly metrics: readonly { readonly figure: string; readonly running: RunningMetric }[];
-  private readonly weighted: boolean;
 
   /** What the metrics got. */
   private readonly kept: Kept[] = [];
   private readonly collects: boolean;
 
   /**
-   * @param weighted whether the steps return the sum of their weights after the loss.
    * @param collects whether {@link stateDict} may be asked for, which must then hold what the metrics collect.
    */
-  constructor(objective: Objective, weighted: boolean, collects = false) {
+  constructor(objective: Objective, collects = false) {
     this.names = ['loss', ...objective.parts];
     this.sums = this.names.map(() => 0);
     this.metrics = objective.metrics.map(({ figure, metric }) => ({ figure, running: new RunningMetric(metric) }));
-    this.weighted = weighted;
     this.collects = collects;
   }
 
-  /** Results of steps as {@link Objective} orders them. */
-  add({ parts }: Chunk): void {
-    const { names, sums, metrics, weighted } = this;
+  /**
+   * Results of steps as {@link Objective} orders them.
+   * @param weighted whether the sum of the weights is after the loss.
+   */
+  add({ parts }: Chunk, weighted: boolean): void {
+    const { names, sums, metrics } = this;
     for (const { values, count, batch } of parts) {
       const firstPart = weighted ? 2 : 1;
       for (let s = 0; s < count; s++) {

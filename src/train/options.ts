@@ -1,9 +1,9 @@
-import { OptionError, type Tensor, tensor } from '../core.js';
+import { OptionError, Tensor, tensor } from '../core.js';
 import { classWeights as balancedWeights, labelsOf, TensorDataset } from '../data/index.js';
 import { type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
 import { wholeNumber } from '../options.js';
 import type { Schedule } from '../schedules/index.js';
-import { type DataLike, type Table, tableOf } from './batch.js';
+import { type DataLike, type Source, sourceOf, Table } from './batch.js';
 import type { Callback } from './callback.js';
 import { Checkpoint } from './callbacks/checkpoint.js';
 import type { EpochRecord, ProgressEvent } from './events.js';
@@ -15,9 +15,9 @@ export interface FitOptions<Out = Tensor> extends ObjectiveOptions<Out> {
   readonly optimizer: OptimizerName | Optimizer;
   /** Passes over the data; default 1. */
   readonly epochs?: number;
-  /** Samples a batch, in [1, samples]; default 32. The last batch of an epoch may be smaller. */
+  /** Samples a batch, in [1, samples]; default 32. The last batch of an epoch may be smaller. Pipelines have their own. */
   readonly batchSize?: number;
-  /** A new random order each epoch, from the 'data' stream of `seed()`; default true. */
+  /** A new random order each epoch, from the 'data' stream of `seed()`; default true. Pipelines have their own. */
   readonly shuffle?: boolean;
   /** Steps an epoch, instead of a pass over the data: the next epoch goes on where this one ended. */
   readonly stepsPerEpoch?: number;
@@ -123,27 +123,24 @@ export function resolveCallbacks(given: unknown): Callback[] {
 }
 
 /** Checks the `validation` option; a share is cut off later, when the random streams are where they should be. */
-export function resolveValidation(validation: FitOptions['validation']): Table | number | null {
+export function resolveValidation(validation: FitOptions['validation']): Source | number | null {
   if (validation === undefined) return null;
-  if (typeof validation !== 'number') return tableOf('fit: validation', validation);
+  if (typeof validation !== 'number') return sourceOf('fit: validation', validation);
   if (validation > 0 && validation < 1) return validation;
   throw new OptionError(`fit: validation is ${validation}, expected a share in (0, 1) or a data set`);
 }
 
 /** One weight a class as a tensor, from the option `classWeight`. */
-export async function resolveClassWeights(
-  given: FitOptions['classWeight'],
-  table: Table | null,
-): Promise<Tensor | null> {
+export async function resolveClassWeights(given: FitOptions['classWeight'], source: Source): Promise<Tensor | null> {
   if (given === undefined) return null;
   if (given === 'balanced') {
-    if (table === null || Array.isArray(table.rows.y) || table.rows.y === undefined || !('dtype' in table.rows.y)) {
+    const y = source instanceof Table ? source.rows.y : undefined;
+    if (!(source instanceof Table && y instanceof Tensor)) {
       throw new OptionError(
         "fit: classWeight 'balanced' needs data in memory with one class number a sample; give the weights",
       );
     }
-    const { index } = table;
-    const labels = new TensorDataset(table.rows.y as Tensor, table.rows.y as Tensor, {}, index.rows);
+    const labels = new TensorDataset(y, y, {}, source.index.rows);
     return tensor(balancedWeights(await labelsOf(labels)));
   }
   const list = Array.from(given);

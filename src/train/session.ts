@@ -31,12 +31,14 @@ export interface Plan {
   readonly optimizer: Optimizer;
   readonly objective: Objective;
   readonly sampler: Sampler;
-  /** Whether steps return the sum of their weights. */
-  readonly weighted: boolean;
+  /** Whether steps return the sum of their weights; known when the first was traced. */
+  readonly weighted: () => boolean;
   readonly evaluation: Evaluation | null;
   readonly validationEvery: number;
   readonly callbacks: readonly Callback[];
   readonly epochs: number;
+  /** Whether an epoch is `stepsPerEpoch` steps, not a pass over the data. */
+  readonly endless: boolean;
   readonly stepsPerEpoch: number | null;
   readonly batchSize: number | null;
   readonly samples: number | null;
@@ -46,6 +48,8 @@ export interface Plan {
   readonly began: RandomState;
   readonly config: RunConfig;
 }
+
+const MIN_EVENT_MS = 50;
 
 /** Callbacks that {@link Session.stop} was called by say who they are. */
 type Ending = { readonly stopped: 'stopped'; readonly reason: string } | null;
@@ -156,6 +160,8 @@ export class Session implements TrainContext {
       while (this.history.length < epochs && !this.over()) if (!(await this.epoch())) break;
     } catch (error) {
       if (!(await this.bears(error))) throw error;
+    } finally {
+      await this.plan.sampler.close();
     }
     const end = { type: 'end', history: this.result() } as const;
     // The run is saved before anybody changes the model for the last time.
@@ -211,8 +217,9 @@ export class Session implements TrainContext {
 
   /** The steps of an epoch; null when the run ended before its last. */
   private async train(epoch: number): Promise<{ figures: Figures; seconds: number } | null> {
-    const { model, objective, sampler, weighted, stepsPerEpoch, samplesPerEpoch, epochs } = this.plan;
-    const figures = new Figures(objective, weighted, this.saves);
+    const { model, objective, sampler, weighted, batchSize, endless, stepsPerEpoch, samplesPerEpoch, epochs } =
+      this.plan;
+    const figures = new Figures(objective, this.saves);
     const { mid } = this;
     this.mid = null;
     if (mid !== null) figures.loadStateDict(mid.figures);
@@ -222,13 +229,18 @@ export class Session implements TrainContext {
     const before = { steps: this.steps, seen: this.seen - figures.samples, seconds: this.seconds };
     this.current = { figures, ...start };
     let loss = Number.NaN;
+    /** Calls of a pipeline are short: not each is worth an event. */
+    let told = -Infinity;
     sampler.startEpoch(mid !== null);
     const onChunk = (chunk: Chunk): void => {
-      figures.add(chunk);
+      figures.add(chunk, weighted());
       loss = lastLoss(chunk);
       this.steps = before.steps + chunk.firstStep + chunk.steps;
       this.seen = before.seen + figures.samples;
       this.seconds = before.seconds + (performance.now() - began) / 1000;
+      const now = performance.now();
+      if (batchSize === null && now - told < MIN_EVENT_MS) return;
+      told = now;
       const samplesPerSecond = figures.samples / (this.seconds - start.seconds);
       this.tell({
         type: 'progress',
@@ -259,12 +271,12 @@ export class Session implements TrainContext {
         pace: this.pace,
         stopping: () => this.over(),
         onChunk,
-        ...(stepsPerEpoch === null ? {} : { steps: stepsPerEpoch - (before.steps - start.steps) }),
+        ...(endless ? { steps: (stepsPerEpoch as number) - (before.steps - start.steps) } : {}),
         nextStop: (step) => this.nextStop(before.steps + step) - before.steps,
         stopWanted: () => this.stepping.some((c) => c.stepWanted?.() === true),
         onStop,
       });
-      const complete = stepsPerEpoch === null ? sampler.atEnd : this.steps - start.steps === stepsPerEpoch;
+      const complete = endless ? this.steps - start.steps === stepsPerEpoch : sampler.atEnd;
       return complete ? { figures, seconds: this.seconds - start.seconds } : null;
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error;

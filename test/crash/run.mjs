@@ -72,7 +72,7 @@ try {
     for (;;) {
       const early = random() < 0.15; // also while it loads
       const wanted = totals.kills < kills;
-      const kill = wanted ? { from: early ? '' : 'start', after: random() * (early ? 300 : 150) } : null;
+      const kill = wanted ? { from: early ? '' : 'start', after: random() * 300 } : null;
       const run = await attempt([join(scratch, `run-${r}`), optimizer, file], kill);
       totals.starts++;
       const told = `run ${r} (${optimizer}), start ${totals.starts}`;
