@@ -14,6 +14,7 @@ export type {
   StepEvent,
 } from './events.js';
 export { fit } from './fit.js';
+export { type LrFinderOptions, type LrFinderResult, lrFinder } from './lr-finder.js';
 export type { LossOf, ObjectiveOptions } from './objective.js';
 export type { FitOptions } from './options.js';
 export { Prediction, type PredictOptions, predict } from './predict.js';
