@@ -14,7 +14,10 @@ const { values } = parseArgs({
 const kills = Number(values.kills);
 const program = fileURLToPath(new URL('train.mjs', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'neurite-crash-'));
-const optimizers = Object.keys(optim).filter((name) => optim[name].prototype instanceof optim.Optimizer);
+const bases = ['FusedOptimizer', 'ParameterOptimizer'];
+const optimizers = Object.keys(optim).filter(
+  (name) => optim[name].prototype instanceof optim.Optimizer && !bases.includes(name),
+);
 
 let state = Number(values.seed) >>> 0;
 function random() {
