@@ -9,7 +9,6 @@ import {
   checkModel,
   Figures,
   forwardWithLosses,
-  forwardWithLosses,
   inMode,
   OBJECTIVE_OPTIONS,
   Objective,
