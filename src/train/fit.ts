@@ -15,6 +15,7 @@ import {
   positive,
   resolveCallbacks,
   resolveClassWeights,
+  resolveEma,
   resolveOptimizer,
   resolveValidation,
 } from './options.js';
@@ -103,6 +104,7 @@ function settle(data: DataLike, options: FitOptions<never>) {
   const { shuffle = true, classWeight } = options;
   const clipNorm = positive('clipNorm', options.clipNorm);
   const clipValue = positive('clipValue', options.clipValue);
+  const ema = resolveEma(options.ema);
   const callbacks = builtIn(options, resolveCallbacks(options.callbacks ?? []));
   const { resume } = options;
   if (resume !== undefined && (typeof resume !== 'string' || resume === '')) {
@@ -123,6 +125,7 @@ function settle(data: DataLike, options: FitOptions<never>) {
     classWeight,
     clipNorm,
     clipValue,
+    ema,
     callbacks,
   };
 }
@@ -138,7 +141,7 @@ function builtIn({ schedule, scheduleBy, timeLimit }: FitOptions<never>, callbac
 }
 
 async function start(model: Plan['model'], settings: Settings, control: RunControl) {
-  const { objective, optimizer, accumulate, shuffle, clipNorm, clipValue, callbacks, epochs, validationEvery } =
+  const { objective, optimizer, accumulate, shuffle, clipNorm, clipValue, ema, callbacks, epochs, validationEvery } =
     settings;
   const checkpoint = settings.resume === undefined ? null : await findCheckpoint(settings.resume, callbacks);
   // A share for validation is drawn as it was when the run began.
@@ -159,7 +162,7 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
     clipNorm,
     clipValue,
     classWeights,
-    afterUpdate: () => {},
+    afterUpdate: () => ema?.update(),
     rowsOf: (flat) => {
       const rows = form.rowsOf(flat);
       weighted ||= rows.weight !== undefined;
@@ -184,6 +187,7 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
     endless,
     model,
     optimizer,
+    ema,
     objective,
     sampler,
     weighted: () => weighted,
@@ -197,6 +201,7 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
       batchSize,
       accumulate,
       shuffle,
+      ema: ema !== null,
       stepsPerEpoch: settings.stepsPerEpoch,
       samples,
     },

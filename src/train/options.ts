@@ -1,6 +1,6 @@
 import { OptionError, Tensor, tensor } from '../core.js';
 import { classWeights as balancedWeights, labelsOf, TensorDataset } from '../data/index.js';
-import { type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
+import { EMA, type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
 import { wholeNumber } from '../options.js';
 import type { Schedule } from '../schedules/index.js';
 import { type DataLike, type Source, sourceOf, Table } from './batch.js';
@@ -35,6 +35,11 @@ export interface FitOptions<Out = Tensor> extends ObjectiveOptions<Out> {
   readonly clipNorm?: number;
   /** Greatest absolute value, > 0, of any element of a gradient; applied after `clipNorm`. */
   readonly clipValue?: number;
+  /**
+   * Averages of the parameters, updated with each step; the validation figures are of them. After
+   * the run the model has the trained parameters: `ema.copyTo()` gives it the averages.
+   */
+  readonly ema?: EMA;
   /** Learning rate by the number of updates before, or by the number of finished epochs with `scheduleBy: 'epoch'`. */
   readonly schedule?: Schedule;
   /** Default 'step'. */
@@ -72,6 +77,7 @@ export const FIT_OPTIONS: readonly string[] = [
   'accumulate',
   'clipNorm',
   'clipValue',
+  'ema',
   'schedule',
   'scheduleBy',
   'timeLimit',
@@ -88,6 +94,12 @@ export function resolveOptimizer(given: FitOptions['optimizer']): Optimizer {
   if (typeof given === 'object' && given !== null && typeof given.update === 'function') return given;
   const hint = typeof given === 'function' ? '; write new, as in new optim.Adam({ lr: 1e-3 })' : '';
   throw new OptionError(`fit: optimizer is ${String(given)}, expected a name such as 'adam' or an optimizer${hint}`);
+}
+
+export function resolveEma(given: FitOptions['ema']): EMA | null {
+  if (given === undefined) return null;
+  if (given instanceof EMA) return given;
+  throw new OptionError(`fit: ema is ${String(given)}, expected new optim.EMA(model, { decay })`);
 }
 
 /** A finite number above 0, or null when it was not given. */

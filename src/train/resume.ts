@@ -3,7 +3,7 @@ import { flush, info, NeuriteError, OptionError, type RandomState, randomState, 
 import { CheckpointDirectory, type LoadedCheckpoint, type TensorData } from '../io/index.js';
 import type { JsonValue } from '../json.js';
 import type { AnyModule } from '../nn/index.js';
-import type { Optimizer } from '../optim/index.js';
+import type { EMA, Optimizer } from '../optim/index.js';
 import type { Callback } from './callback.js';
 import type { EpochRecord } from './events.js';
 
@@ -13,6 +13,7 @@ export interface RunConfig {
   readonly batchSize: number | null;
   readonly accumulate: number;
   readonly shuffle: boolean;
+  readonly ema: boolean;
   readonly stepsPerEpoch: number | null;
   readonly samples: number | null;
 }
@@ -55,14 +56,19 @@ export function commonState(): Pick<RunState, 'format' | 'random' | 'machine'> {
   return { format: FORMAT, random: randomState(), machine: machine() };
 }
 
+/** What has tensors that a checkpoint keeps. */
+export interface Trained {
+  readonly model: AnyModule;
+  readonly optimizer: Optimizer;
+  readonly ema: EMA | null;
+  readonly callbacks: readonly Callback[];
+}
+
 /** Copies, queued now, of everything that is tensors. */
-export function copyTensors(
-  model: AnyModule,
-  optimizer: Optimizer,
-  callbacks: readonly Callback[],
-): Promise<ReadonlyMap<string, Tensor>> {
+export function copyTensors({ model, optimizer, ema, callbacks }: Trained): Promise<ReadonlyMap<string, Tensor>> {
   const parameters = model.stateDict();
   const slots = optimizer.stateDict();
+  const averages = ema?.stateDict();
   const own = callbacks.flatMap((c) =>
     [...(c.tensors?.() ?? [])].map(([key, t]) => [`callback.${c.name}.${key}`, t] as const),
   );
@@ -70,6 +76,7 @@ export function copyTensors(
     const all = new Map<string, Tensor>();
     for (const [path, t] of Object.entries(await parameters)) all.set(`model.${path}`, t);
     for (const [key, t] of Object.entries(await slots)) all.set(`optimizer.${key}`, t);
+    for (const [key, t] of Object.entries((await averages) ?? {})) all.set(`ema.${key}`, t);
     for (const [key, t] of own) all.set(key, t);
     return all;
   })();
@@ -139,9 +146,7 @@ export function checkConfig(path: string, { config: saved, machine: then }: RunS
 export async function restoreTensors(
   tensors: ReadonlyMap<string, TensorData>,
   { callbacks: states }: RunState,
-  model: AnyModule,
-  optimizer: Optimizer,
-  callbacks: readonly Callback[],
+  { model, optimizer, ema, callbacks }: Trained,
 ): Promise<void> {
   const under = (prefix: string): Record<string, Tensor> => {
     const out: Record<string, Tensor> = {};
@@ -152,6 +157,7 @@ export async function restoreTensors(
   };
   model.loadStateDict(under('model.'));
   await optimizer.loadStateDict(under('optimizer.'));
+  ema?.loadStateDict(under('ema.'));
   for (const callback of callbacks) {
     const state = states[callback.name];
     if (state === undefined) continue;

@@ -2,7 +2,7 @@ import { type RandomState, restoreRandomState } from '../core.js';
 import type { LoadedCheckpoint } from '../io/index.js';
 import type { JsonValue } from '../json.js';
 import type { AnyModule } from '../nn/index.js';
-import type { Optimizer } from '../optim/index.js';
+import type { EMA, Optimizer } from '../optim/index.js';
 import type { Callback, Snapshot, TrainContext } from './callback.js';
 import { type Chunk, Pace, runPass, StepFailure } from './chunks.js';
 import { explain } from './diagnose.js';
@@ -29,6 +29,7 @@ import type { Sampler } from './sampler.js';
 export interface Plan {
   readonly model: AnyModule;
   readonly optimizer: Optimizer;
+  readonly ema: EMA | null;
   readonly objective: Objective;
   readonly sampler: Sampler;
   /** Whether steps return the sum of their weights; known when the first was traced. */
@@ -102,7 +103,7 @@ export class Session implements TrainContext {
   }
 
   snapshot(): Snapshot {
-    const { model, optimizer, callbacks, sampler, began, config } = this.plan;
+    const { sampler, optimizer, callbacks, began, config } = this.plan;
     const { steps, current } = this;
     const own = Object.fromEntries(
       callbacks.flatMap((c) => (c.stateDict === undefined ? [] : [[c.name, c.stateDict()] as const])),
@@ -127,16 +128,16 @@ export class Session implements TrainContext {
       learningRate: learningRateState(optimizer, this.firstLr),
       config,
     };
-    const tensors = valuesOf(copyTensors(model, optimizer, callbacks));
+    const tensors = valuesOf(copyTensors(this.plan));
     return { step: steps, tensors, state: state as unknown as JsonValue };
   }
 
   /** Puts the run where a checkpoint was made. @throws OptionError, ShapeError when it is of another run or model. */
   async resume(checkpoint: LoadedCheckpoint): Promise<void> {
-    const { model, optimizer, callbacks, sampler, config } = this.plan;
+    const { optimizer, sampler, config } = this.plan;
     const state = stateOf(checkpoint);
     checkConfig(checkpoint.path, state, config);
-    await restoreTensors(checkpoint.tensors, state, model, optimizer, callbacks);
+    await restoreTensors(checkpoint.tensors, state, this.plan);
     restoreLearningRate(optimizer, state.learningRate);
     await sampler.loadStateDict(state.sampler);
     this.history.push(...state.history);
@@ -198,7 +199,7 @@ export class Session implements TrainContext {
     if (done === null) return false;
     const { figures, seconds } = done;
     const validated = evaluation !== null && (epoch % validationEvery === 0 || epoch === epochs);
-    const validation = validated ? await evaluation.run(() => this.control.signal.aborted) : null;
+    const validation = validated ? await this.validate(evaluation) : null;
     if (validated && validation === null) return false; // a resumed run begins with the validation
     this.current = null;
     const record: EpochRecord = {
@@ -213,6 +214,17 @@ export class Session implements TrainContext {
     this.tell(event);
     for (const callback of callbacks) await callback.onEpoch?.(event, this);
     return true;
+  }
+
+  /** The figures of a validation, of the averages when there are some; null when it was aborted. */
+  private async validate(evaluation: Evaluation): Promise<Readonly<Record<string, number>> | null> {
+    const { ema } = this.plan;
+    ema?.swap();
+    try {
+      return await evaluation.run(() => this.control.signal.aborted);
+    } finally {
+      ema?.swap();
+    }
   }
 
   /** The steps of an epoch; null when the run ended before its last. */

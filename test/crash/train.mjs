@@ -14,6 +14,7 @@ const model = new nn.Sequential(
   new nn.Dropout(0.2),
   new nn.Linear(24, 3),
 );
+if (optimizer === 'Muon') model.freeze((_path, { shape }) => shape.length < 2); // a rule of matrices
 const run = fit(model, samples, {
   loss: 'crossEntropy',
   optimizer: new optim[optimizer]({ lr: 0.01 }),

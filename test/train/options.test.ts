@@ -4,7 +4,7 @@ import { TensorDataset } from '../../src/data/index.js';
 import { crossEntropy, mse } from '../../src/losses/index.js';
 import * as nn from '../../src/nn/index.js';
 import * as optim from '../../src/optim/index.js';
-import { evaluate, type FitOptions, fit, predict } from '../../src/train/index.js';
+import { type Callback, evaluate, type FitOptions, fit, predict } from '../../src/train/index.js';
 import { blobs, network, weights } from './helpers.js';
 
 const OPTIONS: FitOptions = { loss: 'crossEntropy', optimizer: 'sgd', epochs: 2, batchSize: 8, shuffle: false };
@@ -280,6 +280,44 @@ describe('epochs', () => {
   it('are validated every so many, and at the end', async () => {
     const { epochs } = await fit(network(), blobs(40), { ...OPTIONS, epochs: 5, validation: 0.2, validationEvery: 2 });
     expect(epochs.map((e) => 'valLoss' in e)).toEqual([false, true, false, true, true]);
+  });
+});
+
+describe('ema', () => {
+  it('averages after each step, and validates the averages', async () => {
+    const data = blobs(40);
+    const model = network();
+    const ema = new optim.EMA(model, { decay: 0.8 });
+    const expected = new Map<string, Float64Array>();
+    let steps = 0;
+    const follow: Callback = {
+      name: 'follow',
+      onStep: async () => {
+        steps++;
+        for (const [path, w] of Object.entries(await weights(model))) {
+          const a = expected.get(path) ?? Float64Array.from(w);
+          expected.set(path, a);
+          if (steps > 1) for (const [i, v] of w.entries()) a[i] += 0.2 * (v - a[i]);
+        }
+      },
+    };
+    const options: FitOptions = { ...OPTIONS, optimizer: new optim.SGD({ lr: 0.2 }), ema, callbacks: [follow] };
+    const history = await fit(model, data, { ...options, validation: blobs(9) });
+    const trained = await evaluate(model, blobs(9), { loss: 'crossEntropy' });
+    ema.copyTo();
+    const averaged = await evaluate(model, blobs(9), { loss: 'crossEntropy' });
+    expect(history.epochs[1].valLoss).toBe(averaged.loss);
+    expect(history.epochs[1].valLoss).not.toBe(trained.loss);
+    for (const [path, w] of Object.entries(await weights(model))) {
+      // Ten averages of numbers below 2, three roundings each.
+      expectClose(w, Array.from(expected.get(path) as Float64Array), 2 * 3 * 10);
+    }
+  });
+
+  it('must be an EMA', () => {
+    expect(() => fit(network(), blobs(8), { ...OPTIONS, ema: 0.9 as never })).toThrow(
+      /ema is 0\.9, expected new optim\.EMA/,
+    );
   });
 });
 

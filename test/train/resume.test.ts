@@ -30,6 +30,8 @@ function begin(optimizer: optim.Optimizer): { model: nn.Sequential; optimizer: o
     new nn.Dropout(0.3),
     new nn.Linear(12, 3),
   );
+  // Its rule is one of matrices.
+  if (optimizer instanceof optim.Muon) model.freeze((_path, { shape }) => shape.length < 2);
   return { model, optimizer };
 }
 
@@ -125,6 +127,18 @@ describe('resumed runs end in the same bytes', () => {
       () => new optim.SGD(),
       { schedule: schedules.exponential(0.1, { gamma: 0.5 }), scheduleBy: 'epoch' },
     ],
+    [
+      'a schedule that has a state',
+      () => new optim.SGD({ lr: schedules.reduceOnPlateau(0.5, { patience: 0, threshold: 0.2 }) }),
+      {
+        callbacks: [
+          {
+            name: 'plateau',
+            onEpoch: ({ record }, run) => void (run.optimizer.lr as schedules.Plateau).update(record.loss),
+          },
+        ],
+      },
+    ],
     ['a schedule by steps', () => new optim.Adam({ lr: schedules.cosine(0.05, { steps: 30 }) }), {}],
     [
       'sample weights and clipping',
@@ -172,6 +186,27 @@ describe('resumed runs end in the same bytes', () => {
     expect(resumed.bytes.equals(whole.bytes)).toBe(true);
     expect(timeless(resumed.history)).toEqual(timeless(whole.history));
     expect(resumed.history.reason).toBe(whole.history.reason);
+  });
+
+  it('with averages of the parameters', async () => {
+    const part = async (directory: string, crashAt: number | null, resume: boolean): Promise<unknown> => {
+      const { model, optimizer } = begin(new optim.Adam({ lr: 0.01 }));
+      const ema = new optim.EMA(model, { decay: 0.9 });
+      const save = new callbacks.Checkpoint({ directory, everySteps: 5 });
+      const more = crashAt === null ? [] : [crash(crashAt)];
+      const options: FitOptions = { loss: 'crossEntropy', optimizer, ema, epochs: 4, batchSize: 8, validation: 0.2 };
+      const resumed = resume ? { resume: 'auto' as const } : {};
+      const history = await fit(model, blobs(66), { ...options, ...resumed, callbacks: [save, ...more] });
+      const trained = await model.parameters()[0].read().data();
+      ema.copyTo();
+      await model.save(`${directory}.safetensors`);
+      expect(await model.parameters()[0].read().data()).not.toEqual(trained);
+      return [timeless(history), readFileSync(`${directory}.safetensors`).toString('base64')];
+    };
+    const whole = await part(folder(), null, false);
+    const directory = folder();
+    await expect(part(directory, 17, false)).rejects.toThrow('crashed');
+    expect(await part(directory, null, true)).toEqual(whole);
   });
 
   it('also when the signal ended the first part', async () => {
