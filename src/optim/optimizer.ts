@@ -223,8 +223,8 @@ export abstract class Optimizer {
   protected abstract readonly slotNames: readonly string[];
 
   /**
-   * Whether the rule applies `scale`, `clipValue` and `l1` itself, as the built-in ones do inside their instruction. When false,
-   * the gradients it gets have them.
+   * Whether the rule applies `scale`, `clipValue`, `l1` and `gate` itself, as the built-in ones do inside their instruction. When
+   * false, the gradients it gets have the first three, and what it returns while the gate is closed is dropped.
    */
   protected readonly shapesGradients: boolean = false;
 
