@@ -1,0 +1,293 @@
+// What an introductory-to-professional course on dense networks asks for, and the public names that give it.
+// A row: what it is, its names, and where they differ from the section's: golden, gradient, guide.
+//   golden    where its values come from: a file of numbers that names it, or the tests of its definition
+//   gradient  the tests that compare its gradient with differences in float64, or why it has none
+//   guide     pages of docs/guide that show it
+// tools/coverage.mjs checks that all of it is true and writes docs/coverage.md.
+
+const REGISTRY = ['test/ops/*.cases.ts'];
+const NO_GRADIENT = { none: 'integers, booleans or draws' };
+
+export const SECTIONS = [
+  {
+    title: 'Tensor operations',
+    golden: ['test/goldens/*.json', 'test/ops/goldens/*.json', 'test/ops/*.cases.ts'],
+    gradient: REGISTRY,
+    guide: ['tensors', 'activations'],
+    rows: [
+      ['Creation', 'zeros ones full arange linspace eye', { gradient: { none: 'constants' } }],
+      ['From arrays', 'tensor', { golden: ['test/engine/*.test.ts'], gradient: { none: 'constants' } }],
+      [
+        'Random draws',
+        'uniform normal bernoulli categorical randperm randint',
+        { golden: ['test/ops/random.cases.ts', 'test/ops/*.test.ts', 'test/engine/*.test.ts'], gradient: NO_GRADIENT },
+      ],
+      ['Arithmetic with broadcasting', 'add sub mul div neg square reciprocal maximum minimum'],
+      [
+        'Comparison and logic',
+        'equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr logicalNot isNaN isFinite',
+        { gradient: { none: 'piecewise constant' } },
+      ],
+      ['Choosing and bounding', 'where clip sign abs'],
+      ['Exponentials and roots', 'exp expm1 log log1p sqrt rsqrt pow'],
+      ['Trigonometry and error function', 'sin cos tan tanh erf'],
+      ['Rounding', 'floor ceil round trunc', { gradient: { none: 'zero by convention' } }],
+      ['Sums and moments', 'sum mean variance std prod logSumExp norm'],
+      ['Extremes', 'max min'],
+      ['Quantifiers and positions', 'any all argmin argmax', { gradient: NO_GRADIENT }],
+      ['Scans', 'cumsum cumprod'],
+      ['Order', 'sort topK'],
+      [
+        'Order of positions, distinct values',
+        'argsort unique',
+        { golden: ['test/ops/goldens/*.json', 'test/engine/*.test.ts', 'test/ops/*.test.ts'], gradient: NO_GRADIENT },
+      ],
+      ['Shape', 'reshape transpose permute squeeze expandDims broadcastTo flatten'],
+      ['Parts', 'slice take gather scatter scatterAdd concat stack split pad tile repeat flip roll'],
+      ['Products', 'matmul dot outer einsum'],
+      ['Triangles and diagonals', 'triu tril diag diagonal trace'],
+      ['Small systems', 'solve cholesky solveTriangular inverse'],
+      ['Counting', 'oneHot bincount histogram', { gradient: NO_GRADIENT }],
+    ],
+  },
+  {
+    title: 'Models and distributions',
+    golden: ['test/classic/*.test.ts'],
+    gradient: { none: 'made of layers and losses below' },
+    guide: ['classic'],
+    rows: [
+      ['Perceptron: learning rule, report of convergence', 'Perceptron'],
+      ['Linear regression', 'LinearRegression'],
+      ['Logistic and softmax regression, abstaining below a confidence', 'LogisticRegression SoftmaxRegression'],
+      [
+        'Multilayer perceptron',
+        'Sequential Linear',
+        {
+          golden: [
+            'test/goldens/mlp.json',
+            'test/goldens/mlp.test.ts',
+            'test/goldens/layers.json',
+            'test/goldens/*.ts',
+          ],
+          guide: ['getting-started'],
+        },
+      ],
+      [
+        'Maxout',
+        'Maxout maxout',
+        {
+          golden: ['test/nn/goldens/activation_functions.json', 'test/nn/*.test.ts', 'test/ops/*.cases.ts'],
+          gradient: REGISTRY,
+          guide: ['activations'],
+        },
+      ],
+      ['Ensemble: mean probability or vote', 'Ensemble', { golden: ['test/nn/*.test.ts'], guide: ['regularisation'] }],
+      [
+        'Loss at hidden nodes: penalties',
+        'l1 l2 elasticNet ActivityRegularization collectLosses',
+        { golden: ['test/nn/*.test.ts'], guide: ['losses'] },
+      ],
+      [
+        'Distributions: sample, logProb, entropy, KL',
+        'Bernoulli Categorical Normal Uniform klDivergence',
+        {
+          golden: ['test/distributions/goldens/*.json', 'test/distributions/*.test.ts'],
+          gradient: ['test/distributions/*.test.ts'],
+          guide: ['distributions'],
+        },
+      ],
+    ],
+  },
+  {
+    title: 'Differentiation and the computation graph',
+    golden: ['test/autodiff/goldens/*.json', 'test/autodiff/*.test.ts'],
+    gradient: ['test/autodiff/*.test.ts'],
+    guide: ['differentiation'],
+    rows: [
+      ['Reverse mode', 'grad valueAndGrad vjp'],
+      ['Forward mode', 'jvp'],
+      ['Jacobians and Hessians', 'jacobian hessian hvp'],
+      ['Stopping, own rules, recomputing', 'stopGradient customGrad checkpoint'],
+      ['Vectorising, gradients by sample', 'vmap perSampleGrad'],
+      ['Checking', 'gradCheck'],
+      [
+        'Graph as text, DOT, Mermaid and picture',
+        'computationGraph',
+        { golden: ['test/inspect/*.test.ts'], gradient: { none: 'looks at graphs' }, guide: ['computation-graph'] },
+      ],
+    ],
+  },
+  {
+    title: 'Activations, as functions and as layers',
+    golden: ['test/nn/goldens/*.json', 'test/goldens/*.json', 'test/ops/*.cases.ts'],
+    gradient: [...REGISTRY, 'test/nn/*.test.ts'],
+    guide: ['activations'],
+    rows: [
+      ['Linear', 'Identity', { gradient: { none: 'the identity' } }],
+      ['Step, with a straight-through gradient by option', 'step Step'],
+      ['Sigmoid and hard sigmoid', 'sigmoid Sigmoid hardSigmoid HardSigmoid'],
+      ['Tanh and hard tanh', 'tanh Tanh hardTanh HardTanh'],
+      ['Softmax and log-softmax', 'softmax Softmax logSoftmax LogSoftmax'],
+      ['Rectifiers', 'relu ReLU relu6 ReLU6 leakyRelu LeakyReLU prelu PReLU generalizedRectifier GeneralizedRectifier'],
+      ['Exponential units', 'elu ELU selu SELU celu CELU'],
+      ['Smooth rectifiers', 'gelu GELU silu SiLU mish Mish softplus Softplus'],
+      ['Softsign', 'softsign Softsign'],
+      ['Gates and maxima', 'glu GLU swiglu SwiGLU maxout Maxout'],
+    ],
+  },
+  {
+    title: 'Losses',
+    golden: ['test/losses/goldens/*.json', 'test/losses/*.test.ts'],
+    gradient: ['test/losses/*.test.ts'],
+    guide: ['losses'],
+    rows: [
+      ['Squared errors', 'mse rmse'],
+      ['Absolute and robust errors', 'mae huberLoss smoothL1Loss logCoshLoss quantileLoss'],
+      ['Cross-entropies', 'binaryCrossEntropy categoricalCrossEntropy sparseCategoricalCrossEntropy crossEntropy'],
+      ['Likelihoods', 'nllLoss klDivergence poissonNllLoss gaussianNllLoss'],
+      ['Margins and distances', 'hingeLoss cosineLoss tripletLoss contrastiveLoss'],
+      ['Critic and focal', 'wassersteinLoss focalLoss'],
+    ],
+  },
+  {
+    title: 'Optimizers',
+    golden: [
+      'test/goldens/optimizer*.json',
+      'test/goldens/optimizer*.ts',
+      'test/optim/goldens/*.json',
+      'test/optim/*.test.ts',
+    ],
+    gradient: { none: 'use gradients' },
+    guide: ['optimizers'],
+    rows: [
+      ['Gradient descent, momentum in three forms, Nesterov', 'SGD'],
+      ['Adaptive rates', 'Adagrad Adadelta RMSprop'],
+      ['Adam and its kin', 'Adam AdamW Adamax NAdam RAdam'],
+      ['Sign and factored', 'Lion Adafactor'],
+      ['By layer', 'LAMB LARS'],
+      ['Of full batches', 'DeltaBarDelta Rprop'],
+      ['Orthogonalised momentum', 'Muon'],
+      ['Full batches: damped Newton, conjugate gradient, L-BFGS with strong-Wolfe line search', 'minimize'],
+      ['Linear conjugate gradient', 'conjugateGradient'],
+      ['Average of weights', 'EMA'],
+    ],
+  },
+  {
+    title: 'Learning-rate schedules',
+    golden: ['test/schedules/goldens/*.json', 'test/schedules/*.test.ts'],
+    gradient: { none: 'numbers' },
+    guide: ['schedules'],
+    rows: [
+      ['Constant and decays', 'constant exponential inverseTime step multiStep polynomial'],
+      ['Cosine, warm restarts, warm-up, one cycle', 'cosine warmRestarts linearWarmup oneCycle perEpoch'],
+      ['On a plateau', 'reduceOnPlateau'],
+      ['Range test', 'lrFinder', { golden: ['test/train/*.test.ts'], guide: ['training', 'schedules'] }],
+    ],
+  },
+  {
+    title: 'Initialisation',
+    golden: ['test/nn/goldens/init.json', 'test/nn/*.test.ts'],
+    gradient: NO_GRADIENT,
+    guide: ['initialisation'],
+    rows: [
+      ['Constants', 'zeros constant'],
+      ['Plain laws', 'normal uniform truncatedNormal'],
+      ['By fan-in', 'fanInUniform lecunNormal lecunUniform'],
+      ['Xavier/Glorot', 'xavierNormal xavierUniform'],
+      ['He/Kaiming', 'kaimingNormal kaimingUniform'],
+      ['Structured', 'orthogonal sparse identity dirac'],
+      ['By the activation that follows', 'initFor'],
+    ],
+  },
+  {
+    title: 'Regularisation and normalisation',
+    golden: ['test/nn/goldens/norms.json', 'test/goldens/norms.json', 'test/nn/*.test.ts'],
+    gradient: ['test/nn/*.test.ts', ...REGISTRY],
+    guide: ['regularisation', 'normalisation'],
+    rows: [
+      ['Penalties', 'l1 l2 elasticNet', { guide: ['losses'] }],
+      ['Dropouts', 'Dropout Dropout1d Dropout2d AlphaDropout DropPath'],
+      ['Batch norm', 'BatchNorm1d BatchNorm2d'],
+      ['Layer, RMS, instance, group norm', 'LayerNorm RMSNorm InstanceNorm1d InstanceNorm2d GroupNorm'],
+      ['Weight and spectral norm', 'weightNorm spectralNorm'],
+      [
+        'Max norm',
+        'renorm',
+        { golden: ['test/nn/goldens/norms.json', 'test/ops/*.cases.ts', 'test/ops/*.test.ts'], gradient: REGISTRY },
+      ],
+      [
+        'Early stopping',
+        'EarlyStopping',
+        { golden: ['test/train/*.test.ts'], gradient: { none: 'a callback' }, guide: ['training'] },
+      ],
+    ],
+  },
+  {
+    title: 'Sparsity',
+    golden: ['test/nn/*.test.ts', 'test/diagnostics/*.test.ts'],
+    gradient: { none: 'measures and masks' },
+    guide: ['regularisation', 'diagnostics'],
+    rows: [
+      ['Measures by layer', 'sparsity'],
+      ['Magnitude pruning, at once and by schedule', 'prune Pruner'],
+      ['Dead units', 'diagnose'],
+    ],
+  },
+  {
+    title: 'Data: generators, splits, preprocessing, augmentation of tables',
+    golden: [
+      'test/data/goldens/*.json',
+      'test/preprocess/goldens/*.json',
+      'test/data/*.test.ts',
+      'test/preprocess/*.test.ts',
+    ],
+    gradient: { none: 'data' },
+    guide: ['generators', 'splits', 'preprocessing', 'data'],
+    rows: [
+      ['Generators', 'moons circles blobs spirals xor regression classification'],
+      ['Splits', 'trainDevTest kFold stratifiedKFold groupKFold timeSeriesSplit crossValidate'],
+      ['Balance', 'classWeights sampleWeights balancedSample'],
+      ['Scalers', 'MeanCenterer StandardScaler MinMaxScaler RobustScaler Normalizer'],
+      ['Principal components', 'PCA Whitening'],
+      ['Encoders and imputation', 'OneHotEncoder OrdinalEncoder LabelEncoder Imputer'],
+      ['Augmentation of tables', 'gaussianNoise swapNoise interpolate smote'],
+    ],
+  },
+  {
+    title: 'Metrics and diagnostics',
+    golden: ['test/metrics/goldens/*.json', 'test/metrics/*.test.ts'],
+    gradient: { none: 'numbers' },
+    guide: ['metrics'],
+    rows: [
+      ['Classes', 'accuracy topKAccuracy precision recall f1 confusionMatrix classificationReport'],
+      ['Curves', 'rocAuc prAuc rocCurve precisionRecallCurve'],
+      ['Probabilities', 'logLoss perplexity calibrationError reliability'],
+      ['Regression', 'meanAbsoluteError meanSquaredError rootMeanSquaredError rSquared'],
+      [
+        'Norms, updates, dead units, saturation, warnings, verdict',
+        'diagnose verdict Monitor',
+        { golden: ['test/diagnostics/*.test.ts'], guide: ['diagnostics'] },
+      ],
+    ],
+  },
+];
+
+/** Figures of the course notes: what they show, the number, and the tests where it stands. */
+export const FIGURES = [
+  ['Insurance by age: the neuron says yes exactly from x = 36.43', '36.43', 'test/classic/*.test.ts'],
+  ['The neuron with w = (1, 1): squared error of 0.99', '0.9801', 'test/classic/*.test.ts'],
+  ['AND converges, XOR never does', 'XOR', 'test/classic/*.test.ts'],
+  ['House prices: first error', '-1133', 'test/classic/*.test.ts'],
+  ['House prices: squared', '1283689', 'test/classic/*.test.ts'],
+  ['House prices: mean squared error', '1650258.1667', 'test/classic/*.test.ts'],
+  ['House prices: slope by the first weight', '2719200', 'test/classic/*.test.ts'],
+  ['Six samples, batches of 6, 2, 1: updates an epoch', '1, 3 and 6', 'test/classic/*.test.ts'],
+  ['Exponential decay after 10 epochs', '0.0905', 'test/schedules/*.test.ts'],
+  ['Inverse time after 10 epochs', '0.0909', 'test/schedules/*.test.ts'],
+  ['Step decay after 10 epochs', '0.025', 'test/schedules/*.test.ts'],
+  ['Cross-entropy of four predictions', '0.8644', 'test/losses/*.test.ts'],
+  ['Softmax of [4.2, 1.1, -3.5]', '0.9565', 'test/losses/*.test.ts'],
+  ['The bowl x² + 4y²: momentum needs fewer steps', 'bowl', 'test/optim/*.test.ts'],
+  ['Rosenbrock’s valley', 'Rosenbrock', 'test/optim/*.test.ts'],
+  ['2¹⁰ paths in linear time, sin(w²) + cos(w²), the composed sigmoid', 'paths', 'test/autodiff/*.test.ts'],
+];
