@@ -13,6 +13,7 @@ import {
   type Tensor,
   tanh,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { Module, type ModuleConfig } from './module.js';
 
 /** Returns its input; a place holder. */
@@ -89,8 +90,10 @@ export class Softplus extends Module {
    * @param options `beta` > 0 (default 1): the larger, the sharper; `threshold` >= 0: where βx is above it the result is x
    *   (default Infinity). @throws OptionError otherwise.
    */
-  constructor({ beta = 1, threshold = Infinity }: SoftplusOptions = {}) {
+  constructor(options: SoftplusOptions = {}) {
     super();
+    checkOptions('Softplus', options, ['beta', 'threshold']);
+    const { beta = 1, threshold = Infinity } = options;
     if (!(beta > 0)) throw new OptionError(`Softplus: beta is ${beta}, expected > 0`);
     if (!(threshold >= 0)) throw new OptionError(`Softplus: threshold is ${threshold}, expected >= 0`);
     this.beta = beta;

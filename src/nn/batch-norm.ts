@@ -16,6 +16,7 @@ import {
   type Tensor,
   zeros,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
@@ -47,6 +48,7 @@ abstract class BatchNorm extends Module {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
     const name = this.constructor.name;
+    checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'dtype']);
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, dtype = 'float32' } = options;
     if (!Number.isInteger(numFeatures) || numFeatures < 1) {
       throw new OptionError(`${name}: numFeatures is ${String(numFeatures)}, expected a whole number >= 1`);

@@ -14,6 +14,7 @@ import {
   sub,
   type Tensor,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
 import { showShape } from './describe.js';
 import { type AnyModule, Module, type ModuleConfig } from './module.js';
@@ -48,8 +49,10 @@ export class Ensemble extends Module {
   readonly models: readonly Module[];
   readonly combine: (typeof COMBINE)[number];
 
-  constructor(models: readonly Module[], { combine = 'probabilities' }: EnsembleOptions = {}) {
+  constructor(models: readonly Module[], options: EnsembleOptions = {}) {
     super();
+    checkOptions('Ensemble', options, ['combine']);
+    const { combine = 'probabilities' } = options;
     if (!Array.isArray(models) || models.length === 0 || !models.every((m: unknown) => m instanceof Module)) {
       throw new OptionError('Ensemble: expected an array of at least one module');
     }

@@ -10,6 +10,7 @@ import {
   type Tensor,
   zeros,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
 import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
@@ -45,6 +46,7 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
+    checkOptions('LayerNorm', options, ['eps', 'affine', 'bias', 'dtype']);
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
     if (shape.length === 0 || !shape.every((n) => Number.isInteger(n) && n >= 1)) {
       throw new OptionError(`LayerNorm: normalizedShape is [${shape}], expected whole numbers >= 1, at least one`);

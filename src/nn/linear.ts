@@ -1,4 +1,5 @@
 import { type FloatDType, isFloat, linear, OptionError, Parameter, ShapeError, type Tensor } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
 import { fanInUniform, type Initializer } from './init.js';
@@ -36,6 +37,7 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    checkOptions('Linear', options, ['bias', 'init', 'biasInit', 'dtype']);
     for (const [what, n] of Object.entries({ inFeatures, outFeatures })) {
       if (!Number.isInteger(n) || n < 1) {
         throw new OptionError(`Linear: ${what} is ${String(n)}, expected a whole number >= 1`);

@@ -15,6 +15,7 @@ import {
   variance as varianceOf,
   zeros,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
 import { fixedNorm, runningAverage } from './batch-norm.js';
 import { showShape } from './describe.js';
@@ -60,6 +61,7 @@ export class RMSNorm extends Module {
 
   constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
     super();
+    checkOptions('RMSNorm', options, ['eps', 'affine', 'dtype']);
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
     if (shape.length === 0 || !shape.every((n) => Number.isInteger(n) && n >= 1)) {
       throw new OptionError(`RMSNorm: normalizedShape is [${shape}], expected whole numbers >= 1, at least one`);
@@ -123,6 +125,7 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
+    checkOptions('GroupNorm', options, ['eps', 'affine', 'dtype']);
     checkCount('GroupNorm', 'numGroups', numGroups);
     checkCount('GroupNorm', 'numChannels', numChannels);
     if (numChannels % numGroups !== 0) {
@@ -186,6 +189,7 @@ abstract class InstanceNorm extends Module {
 
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super();
+    checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'dtype']);
     const name = this.constructor.name;
     const { eps = 1e-5, momentum = 0.1, affine = false, trackRunningStats = false, dtype = 'float32' } = options;
     checkCount(name, 'numFeatures', numFeatures);

@@ -21,6 +21,7 @@ import {
   swiglu,
   type Tensor,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
@@ -101,8 +102,10 @@ export class PReLU extends Module {
   readonly channels: number;
   weight: Parameter;
 
-  constructor(channels = 1, { init = 0.25, dtype = 'float32' }: PReLUOptions = {}) {
+  constructor(channels = 1, options: PReLUOptions = {}) {
     super();
+    checkOptions('PReLU', options, ['init', 'dtype']);
+    const { init = 0.25, dtype = 'float32' } = options;
     if (!Number.isInteger(channels) || channels < 1) {
       throw new OptionError(`PReLU: channels is ${String(channels)}, expected a whole number >= 1`);
     }

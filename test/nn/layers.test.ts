@@ -33,6 +33,25 @@ function close(got: ArrayLike<number>, want: readonly number[], bound: number, s
   });
 }
 
+describe('options of layers', () => {
+  const wrong = { affin: true } as object;
+  it.each([
+    ['Linear', () => new nn.Linear(2, 3, wrong)],
+    ['BatchNorm1d', () => new nn.BatchNorm1d(2, wrong)],
+    ['BatchNorm2d', () => new nn.BatchNorm2d(2, wrong)],
+    ['LayerNorm', () => new nn.LayerNorm(2, wrong)],
+    ['RMSNorm', () => new nn.RMSNorm(2, wrong)],
+    ['GroupNorm', () => new nn.GroupNorm(1, 2, wrong)],
+    ['InstanceNorm1d', () => new nn.InstanceNorm1d(2, wrong)],
+    ['InstanceNorm2d', () => new nn.InstanceNorm2d(2, wrong)],
+    ['PReLU', () => new nn.PReLU(2, wrong)],
+    ['Softplus', () => new nn.Softplus(wrong)],
+    ['Ensemble', () => new nn.Ensemble([new nn.Linear(2, 3)], wrong)],
+  ])('%s refuses one it does not know', (name, make) => {
+    expect(make).toThrow(`${name}: unknown option "affin", expected `);
+  });
+});
+
 describe('Linear', () => {
   it('is x·Wᵀ + b on the last axis, for any leading axes', async () => {
     const layer = new Linear(2, 3);

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { DataError, FormatError, OptionError } from '../../core.js';
+import { DataError, FormatError, NeuriteError, OptionError } from '../../core.js';
 
 /**
  * Where bytes come from: the path of a file, the bytes themselves, a stream or (async) iterable of chunks or text, or a
@@ -52,7 +52,10 @@ export async function openBytes(where: string, source: ByteSource, offset: numbe
 }
 
 async function openFile(where: string, path: string | URL, offset: number): Promise<ByteReader> {
-  const file = await open(path, 'r');
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'ENOENT' ? `no such file; relative paths start at ${process.cwd()}` : error.message;
+    throw new NeuriteError('ERR_DATA', `${where}: read "${String(path)}": ${reason}`, { cause: error });
+  });
   let at = 0;
   const read = async (): Promise<Uint8Array | null> => {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES); // consumers keep views of it
