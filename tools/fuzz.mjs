@@ -59,7 +59,7 @@ function nativeFuzz() {
   const sanitizers = 'address,undefined,float-cast-overflow';
   run('configure', 'cmake', [
     ...['-S', '.', '-B', build, '-DNEURITE_FUZZ=ON', `-DNEURITE_SANITIZE=${sanitizers}`],
-    ...[`-DCMAKE_CXX_COMPILER=${clang}`, '-DCMAKE_BUILD_TYPE=Release'],
+    ...[`-DCMAKE_CXX_COMPILER=${clang}`, '-DCMAKE_BUILD_TYPE=Release', `-DNEURITE_SCALAR_ONLY=${quick ? 'ON' : 'OFF'}`],
   ]);
   run('build', 'cmake', ['--build', build, '--parallel', String(availableParallelism())]);
   const corpus = join(root, build, quick ? 'corpus-quick' : 'corpus');

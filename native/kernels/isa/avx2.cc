@@ -2,7 +2,7 @@
 #include "../../simd/common.h"
 #include "../table.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if (defined(__x86_64__) || defined(_M_X64)) && !defined(NEURITE_SCALAR_ONLY)
 #include <immintrin.h>
 
 #if defined(__clang__)

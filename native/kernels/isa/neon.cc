@@ -2,7 +2,7 @@
 #include "../../simd/common.h"
 #include "../table.h"
 
-#if defined(__aarch64__) || defined(_M_ARM64)
+#if (defined(__aarch64__) || defined(_M_ARM64)) && !defined(NEURITE_SCALAR_ONLY)
 #include <arm_neon.h>
 
 #define NEURITE_ISA neon
