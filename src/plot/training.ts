@@ -80,7 +80,7 @@ export interface LayerOptions extends PlotOptions {
 
 /**
  * A figure of each layer, such as the norm of its gradient, from the first layer to the last, on a log scale.
- * @param layers names, from input to output.
+ * @param names of the layers, from input to output.
  * @param series values by name or `{ name, y }`, one a layer; values that are 0 or not finite leave a gap.
  * @param options `yScale`, `title`, `xLabel`, `yLabel`, `width`, `height`.
  * @throws OptionError when a series has another length, or nothing can be drawn.
