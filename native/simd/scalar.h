@@ -133,12 +133,19 @@ NEURITE_INLINE F32 sqrt(F32 a) { return {::sqrtf(a.v)}; }
 NEURITE_INLINE F64 sqrt(F64 a) { return {::sqrt(a.v)}; }
 NEURITE_INLINE F32 round(F32 a) { return {::rintf(a.v)}; }
 NEURITE_INLINE F64 round(F64 a) { return {::rint(a.v)}; }
-NEURITE_INLINE F32 floor(F32 a) { return {::floorf(a.v)}; }
-NEURITE_INLINE F64 floor(F64 a) { return {::floor(a.v)}; }
-NEURITE_INLINE F32 ceil(F32 a) { return {::ceilf(a.v)}; }
-NEURITE_INLINE F64 ceil(F64 a) { return {::ceil(a.v)}; }
 NEURITE_INLINE F32 trunc(F32 a) { return {::truncf(a.v)}; }
 NEURITE_INLINE F64 trunc(F64 a) { return {::trunc(a.v)}; }
+// Not the library's: musl's ceilf of a denormal is 1 also where denormals count as 0.
+template <class T>
+NEURITE_INLINE Vec<T> floor(Vec<T> a) {
+  const T t = trunc(a).v;
+  return {t > a.v ? t - 1 : t};
+}
+template <class T>
+NEURITE_INLINE Vec<T> ceil(Vec<T> a) {
+  const T t = trunc(a).v;
+  return {t < a.v ? t + 1 : t};
+}
 
 NEURITE_INLINE U32 bits(F32 a) {
   U32 u;
