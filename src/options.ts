@@ -2,6 +2,9 @@ import { didYouMean, OptionError } from './errors.js';
 
 /** Throws unless every key of `given` is one of `known`, so that a misspelt option is never ignored. */
 export function checkOptions(where: string, given: object, known: readonly string[]): void {
+  if (given === null || (typeof given !== 'object' && typeof given !== 'function')) {
+    throw new OptionError(`${where}: got ${JSON.stringify(given)}, expected an object of options: ${known.join(', ')}`);
+  }
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) {
       throw new OptionError(

@@ -50,6 +50,11 @@ describe('options of layers', () => {
   ])('%s refuses one it does not know', (name, make) => {
     expect(make).toThrow(`${name}: unknown option "affin", expected `);
   });
+
+  it('says what it wants where the options are no object', () => {
+    const text = 'none' as unknown as nn.LinearOptions;
+    expect(() => new nn.Linear(2, 3, text)).toThrow('Linear: got "none", expected an object of options: bias, ');
+  });
 });
 
 describe('Linear', () => {
