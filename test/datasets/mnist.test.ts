@@ -75,6 +75,17 @@ describe('mnist', () => {
     }
   });
 
+  it('keeps the form of images for those who ask', async () => {
+    const { train, imageShape } = await mnist({ dir: await folder('image'), image: true });
+    expect(imageShape).toEqual([2, 2, 1]);
+    expect(train.x.shape).toEqual([3, 2, 2, 1]);
+    for await (const [x] of train.batches({ batchSize: 3 })) {
+      expect(x.shape).toEqual([3, 2, 2, 1]);
+      expect((await x.data())[5]).toBe(1);
+    }
+    await expect(mnist({ image: 1 as never })).rejects.toThrow('image is 1, expected true or false');
+  });
+
   it('takes the folder in NEURITE_DATA, or its mnist folder', async () => {
     const dir = await folder('env/mnist');
     process.env['NEURITE_DATA'] = dir;
