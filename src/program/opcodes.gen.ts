@@ -52,6 +52,9 @@ export const Opcode = {
   IOTA: 47,
   RMS_NORM: 48,
   RMS_NORM_GRAD: 49,
+  CONV: 50,
+  CONV_DATA_GRAD: 51,
+  CONV_WEIGHT_GRAD: 52,
 } as const;
 export type OpcodeName = keyof typeof Opcode;
 

@@ -1,9 +1,29 @@
 import { Activation, Micro, NONE, Reduction, Rule } from '../../src/program/opcodes.gen.js';
 import { both } from '../program/harness.js';
 import { cases } from '../program/models.js';
+import { conv, type Geometry, product } from '../runtime/convolution.js';
 import * as w from '../runtime/words.js';
 
 const { f32Slot, f64Slot, fused, gemm, i32Slot, INOUT, instruction, READ, slot, WRITE } = w;
+
+/** A convolution and its gradients in one program. */
+function convolutions(g: Geometry): Int32Array {
+  const x = g.n * product(g.in) * g.c;
+  const y = g.n * product(g.out) * g.o;
+  const weights = ((g.o * g.c) / g.groups) * product(g.kernel);
+  return w.words(
+    [...[x, weights, g.o, y].map((n) => f32Slot(n, READ)), ...[y, x, weights].map((n) => f32Slot(n, WRITE))],
+    [
+      instruction('CONV', 'float32', Activation.RELU, 0, ...g.words, slot(0), slot(1), slot(4), slot(2), NONE),
+      instruction(
+        'CONV_DATA_GRAD',
+        'float32',
+        ...[0, Activation.TANH, ...g.words, slot(3), slot(1), slot(5), NONE, slot(0)],
+      ),
+      instruction('CONV_WEIGHT_GRAD', 'float32', ...g.words, slot(0), slot(3), slot(6)),
+    ],
+  );
+}
 
 /** Valid programs with every instruction between them: what mutations start from. */
 const written: readonly Int32Array[] = [
@@ -194,6 +214,10 @@ const written: readonly Int32Array[] = [
     ],
     1,
   ),
+  convolutions(conv({ n: 2, c: 3, o: 5, in: [1, 4, 3], kernel: [1, 3, 2], pad: [0, 1, 1], stride: [1, 2, 1] })),
+  convolutions(conv({ n: 1, c: 4, o: 4, groups: 2, in: [2, 3, 5], kernel: [2, 1, 3], dilation: [1, 1, 2] })),
+  convolutions(conv({ n: 1, c: 3, o: 6, groups: 3, in: [1, 4, 4], kernel: [1, 3, 3], pad: [0, 1, 1] })),
+  convolutions(conv({ n: 1, c: 18, o: 17, in: [1, 5, 3], kernel: [1, 1, 1], stride: [1, 2, 1] })),
   // Empty, so its place beyond the arena is nothing to refuse, and no pointer must be made of it.
   w.words([i32Slot(0, WRITE)], [instruction('REDUCE', 'float32', Reduction.ARGMAX, 0, 30, 1, 2, slot(0))]),
 ];

@@ -545,6 +545,34 @@ class Reader {
         doubles('start', 'step');
         m.out = this.memory('write', dtype, p.n);
         break;
+      case 'CONV':
+      case 'CONV_DATA_GRAD':
+      case 'CONV_WEIGHT_GRAD': {
+        this.expect('float32', 'float64');
+        const weights = this.opcode === 'CONV_WEIGHT_GRAD';
+        const backward = this.opcode === 'CONV_DATA_GRAD';
+        if (!weights) sizes('activation', 'activationGrad');
+        sizes('n', 'c', 'o', 'groups');
+        for (const name of ['in', 'kernel', 'out', 'stride', 'pad', 'dilation'])
+          sizes(...[0, 1, 2].map((a) => name + a));
+        const volume = (name: string) => p[`${name}0`] * p[`${name}1`] * p[`${name}2`];
+        this.check(p.groups > 0 && p.c % p.groups === 0 && p.o % p.groups === 0, 'groups');
+        this.check(
+          volume('kernel') > 0 && volume('stride') > 0 && volume('dilation') > 0,
+          'kernel, stride or dilation',
+        );
+        const all = { x: p.n * volume('in') * p.c, y: p.n * volume('out') * p.o };
+        const w = ((p.o * p.c) / p.groups) * volume('kernel');
+        m.a = this.memory('read', dtype, backward ? all.y : all.x);
+        m.b = this.memory('read', dtype, weights ? all.y : w);
+        m.out = this.memory('write', dtype, weights ? w : backward ? all.x : all.y);
+        if (!weights) {
+          m.bias = this.optional('read', dtype, backward ? p.c : p.o);
+          m.aux = this.optional('read', dtype, backward ? all.x : all.y);
+          this.check((m.aux !== null) === (p.activationGrad !== 0), 'aux');
+        }
+        break;
+      }
       default:
         this.opcode satisfies never;
     }

@@ -9,6 +9,7 @@ import { OPS } from '../../src/ops/index.js';
 import { NUMBERS, RULES, type Rule as RuleOf } from '../../src/ops/optim-rules.js';
 import { normals, uniforms } from '../../src/ops/philox.js';
 import { DTYPE_BYTES, type MicroName, Rule, SlotFlag } from '../../src/program/opcodes.gen.js';
+import { conv, forProducts, product } from '../runtime/convolution.js';
 import { type Decoded, type DecodedProgram, decode, type Memory, type Window } from './decode.js';
 
 /** One run. `slots[i]` holds the elements of slot i and is changed in place. Throws when an instruction fails. */
@@ -26,6 +27,24 @@ export function interpret(words: Int32Array, slots: readonly HostArray[]): void 
       throw new Error(`instruction ${i} (${instruction.opcode}): ${(error as Error).message}`, { cause: error });
     }
   });
+}
+
+const ACTIVATIONS: readonly (MicroName | null)[] = [null, 'RELU', 'TANH', 'SIGMOID'];
+const GRADIENTS: readonly (MicroName | null)[] = [null, 'RELU_GRAD', 'TANH_GRAD', 'SIGMOID_GRAD'];
+
+/** A sum of products with the epilogue of its instruction. */
+function finished(
+  { p, dtype }: Decoded,
+  sum: number,
+  bias: number | null,
+  aux: number,
+  round: (x: number) => number,
+): number {
+  let x = bias === null ? sum : round(sum + bias);
+  const activation = ACTIVATIONS[p.activation];
+  if (activation !== null) x = compute(activation, dtype, x);
+  const gradient = GRADIENTS[p.activationGrad];
+  return gradient === null ? x : compute(gradient, dtype, x, aux);
 }
 
 class Machine {
@@ -295,6 +314,11 @@ class Machine {
           round,
         );
         break;
+      case 'CONV':
+      case 'CONV_DATA_GRAD':
+      case 'CONV_WEIGHT_GRAD':
+        this.convolution(i, round);
+        break;
       default:
         i.opcode satisfies never;
     }
@@ -348,15 +372,14 @@ class Machine {
     for (const { memory, register } of i.outputs) this.write(memory, registers[register]);
   }
 
-  private gemm({ p, m, dtype }: Decoded, round: (x: number) => number): void {
+  private gemm(i: Decoded, round: (x: number) => number): void {
+    const { p, m, dtype } = i;
     const extent = (stride: number, one: number) => (p.batch === 0 || one === 0 ? 0 : (p.batch - 1) * stride + one);
     const a = this.read(m.a, extent(p.strideA, p.m * p.k));
     const b = this.read(m.b, extent(p.strideB, p.k * p.n));
     const bias = m.bias === null ? null : this.read(m.bias, p.n);
     const aux = m.aux === null ? null : this.read(m.aux, p.batch * p.m * p.n);
     const out = new Float64Array(p.batch * p.m * p.n);
-    const activations: (MicroName | null)[] = [null, 'RELU', 'TANH', 'SIGMOID'];
-    const gradients: (MicroName | null)[] = [null, 'RELU_GRAD', 'TANH_GRAD', 'SIGMOID_GRAD'];
     for (let at = 0; at < out.length; at++) {
       const [s, row, col] = [Math.floor(at / (p.m * p.n)), Math.floor(at / p.n) % p.m, at % p.n];
       let sum = 0;
@@ -365,15 +388,42 @@ class Machine {
         const y = b[s * p.strideB + (p.transB ? col * p.k + q : q * p.n + col)];
         sum = round(sum + round(x * y));
       }
-      if (bias !== null) sum = round(sum + bias[col]);
-      const activation = activations[p.activation];
-      if (activation !== null) sum = compute(activation, dtype, sum);
-      const gradient = gradients[p.activationGrad];
-      if (gradient !== null) sum = compute(gradient, dtype, sum, aux?.[at]);
-      out[at] = sum;
+      out[at] = finished(i, sum, bias?.[col] ?? null, aux?.[at] ?? 0, round);
     }
     this.write(m.out, out);
     if (m.colsum !== null) this.write(m.colsum, reduce(1, { outer: 1, r: p.m, inner: p.n }, out, dtype));
+  }
+
+  private convolution(i: Decoded, round: (x: number) => number): void {
+    const { p, m } = i;
+    const axes = (name: string): number[] => [0, 1, 2].map((a) => p[name + a]);
+    const [inside, kernel, out] = [axes('in'), axes('kernel'), axes('out')];
+    const { n, c, o, groups } = p;
+    const x = n * product(inside) * c;
+    const w = ((o * c) / groups) * product(kernel);
+    const y = n * product(out) * o;
+    const g = conv({
+      ...{ n, c, o, groups, in: inside, kernel, out },
+      ...{ stride: axes('stride'), pad: axes('pad'), dilation: axes('dilation') },
+    });
+    const [sizeA, sizeB, size] = { CONV: [x, w, y], CONV_DATA_GRAD: [y, w, x], CONV_WEIGHT_GRAD: [x, y, w] }[
+      i.opcode as 'CONV'
+    ];
+    const [a, b, sums] = [this.read(m.a, sizeA), this.read(m.b, sizeB), new Float64Array(size)];
+    forProducts(g, (ix, iw, iy) => {
+      const [at, ia, ib] = { CONV: [iy, ix, iw], CONV_DATA_GRAD: [ix, iy, iw], CONV_WEIGHT_GRAD: [iw, ix, iy] }[
+        i.opcode as 'CONV'
+      ];
+      sums[at] = round(sums[at] + round(a[ia] * b[ib]));
+    });
+    if (i.opcode !== 'CONV_WEIGHT_GRAD') {
+      const channels = i.opcode === 'CONV' ? o : c;
+      const bias = m.bias === null ? null : this.read(m.bias, channels);
+      const aux = m.aux === null ? null : this.read(m.aux, size);
+      for (let at = 0; at < size; at++)
+        sums[at] = finished(i, sums[at], bias?.[at % channels] ?? null, aux?.[at] ?? 0, round);
+    }
+    this.write(m.out, sums);
   }
 
   private optimizer({ p, m, params, constants }: Decoded, round: (x: number) => number): void {
