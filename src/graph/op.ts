@@ -102,6 +102,13 @@ export interface OpDef {
   ) => { readonly fill: number | null; readonly regions: readonly View[] };
   /** coarse: the instruction. */
   readonly lower?: (node: { inputs: readonly Tensor[]; outs: readonly Aval[]; attrs: Attrs }) => Lowering;
+  /**
+   * coarse: what follows may be folded in as into a product: bias along the last axis, activation, times an activation's derivative.
+   * The instruction's words then begin with activation and activationGrad, and its operands end with bias and aux.
+   */
+  readonly epilogue?: boolean;
+  /** coarse: floating-point operations, where they are not about one for each value read or written. */
+  readonly flops?: (node: { inputs: readonly Aval[]; outs: readonly Aval[]; attrs: Attrs }) => number;
   /** coarse: output i may be written over input j: pairs [i, j]. Used when input j is a state cell that is being replaced. */
   readonly aliases?: (inputs: readonly Tensor[], attrs: Attrs) => readonly (readonly [number, number])[];
   /** Draws random numbers: attrs.index is its index in the 'ops' stream (see rng.ts). */

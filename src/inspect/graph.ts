@@ -289,6 +289,7 @@ function flopsOf(t: Tensor): number {
       return 2 * sizeOf(shape) * (t.attrs.transA === true ? rows : cols);
     }
     case 'coarse':
+      if (op.flops !== undefined) return op.flops({ inputs, outs: t.outs ?? [t], attrs: t.attrs });
       return [...(t.outs ?? [t]), ...inputs].reduce((n, o) => n + sizeOf(o.shape), 0);
     default:
       return 0;

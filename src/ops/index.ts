@@ -2,6 +2,7 @@ import type { OpDef } from '../graph/op.js';
 import { activationOps } from './activation.js';
 import { alongOps } from './along.js';
 import { compareOps } from './compare.js';
+import { convOps } from './conv.js';
 import { createOps } from './create.js';
 import { elementwiseOps } from './elementwise.js';
 import { gatherOps } from './gather.js';
@@ -38,6 +39,7 @@ export const OPS = {
   ...scanOps,
   ...sortOps,
   ...linalgOps,
+  ...convOps,
 } satisfies Record<string, OpDef>;
 export type OpName = keyof typeof OPS;
 
@@ -58,6 +60,16 @@ export {
   notEqual,
   where,
 } from './compare.js';
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from './convolution.js';
 export { arange, type CreateOptions, eye, full, linspace, oneHot, ones, onesLike, zeros, zerosLike } from './create.js';
 export { einsum } from './einsum.js';
 export {

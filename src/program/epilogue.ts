@@ -5,7 +5,7 @@ import { isWhole } from './locate.js';
 import { reductionShape } from './reduction.js';
 import { isDense } from './views.js';
 
-/** What one GEMM computes besides the product. `out` is the node whose value it stores. */
+/** What one GEMM (or convolution) computes besides the product. `out` is the node whose value it stores. */
 export interface Gemm {
   readonly product: Node;
   out: Node;
@@ -39,7 +39,8 @@ export function gemmShape(product: Node): { batch: number; m: number; n: number;
 export function foldEpilogues(graph: Graph, located: readonly Located[]): Map<Node, Gemm> {
   const owner = new Map<Node, Gemm>();
   for (const node of graph.nodes) {
-    if (node.op.kind !== 'matmul') continue;
+    const product = node.op.kind === 'matmul';
+    if (!product && node.op.epilogue !== true) continue;
     const gemm: Gemm = {
       product: node,
       out: node,
@@ -52,7 +53,7 @@ export function foldEpilogues(graph: Graph, located: readonly Located[]): Map<No
     };
     if (graph.fuse) {
       while (absorb(gemm, located, owner)) gemm.members.push(gemm.out);
-      gemm.colsum = findColsum(gemm, located, owner);
+      if (product) gemm.colsum = findColsum(gemm, located, owner);
       if (gemm.colsum !== null) gemm.members.push(gemm.colsum);
     }
     for (const member of gemm.members) owner.set(member, gemm);
@@ -70,8 +71,8 @@ function absorb(gemm: Gemm, located: readonly Located[], owner: ReadonlyMap<Node
   const early = gemm.activation === 'IDENTITY' && gemm.activationGrad === 'IDENTITY';
   if (next.op.micro === 'ADD' && early && gemm.bias === null) {
     const bias = next.inputs[0] === value ? next.inputs[1] : next.inputs[0];
-    const { n } = gemmShape(gemm.product);
-    if (!isBias(bias, n, next, located)) return false;
+    const { shape } = gemm.product;
+    if (!isBias(bias, shape[shape.length - 1], next, located)) return false;
     gemm.bias = bias;
   } else if (next.op.activation !== undefined && early) {
     gemm.activation = next.op.activation;

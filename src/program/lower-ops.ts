@@ -74,16 +74,15 @@ export function lowerGemm(state: Lowerer, gemm: Gemm): void {
   const left = merged ? { buffer: state.dense(a), transposed: false, stride: 0 } : matrix(state, a, lead);
   const right = matrix(state, b, lead);
   const { colsum } = gemm;
-  const instruction = new InstructionWriter('GEMM', out.dtype)
+  const writer = new InstructionWriter('GEMM', out.dtype)
     .put(Number((product.attrs['transA'] === true) !== left.transposed))
     .put(Number((product.attrs['transB'] === true) !== right.transposed))
-    .put(Activation[gemm.activation as ActivationName], Activation[gemm.activationGrad as ActivationName])
+    .put(...activationWords(gemm))
     .put(batch, m, n, k, left.stride, right.stride)
     .read(left.buffer)
     .read(right.buffer)
-    .write(state.buffer(out))
-    .read(gemm.bias === null ? null : state.buffer(state.located[gemm.bias.index].base))
-    .read(gemm.aux === null ? null : state.dense(gemm.aux))
+    .write(state.buffer(out));
+  const instruction = readEpilogue(state, writer, gemm)
     .write(colsum === null ? null : state.buffer(colsum))
     .done(groupOrigin(gemm.members, product), 2 * batch * m * n * k);
   state.emit(gemm.members[gemm.members.length - 1], [instruction]);
@@ -188,8 +187,8 @@ export function lowerPlace(state: Lowerer, node: Node): void {
   state.emit(node, instructions);
 }
 
-/** An instruction of its own, as its record says. */
-export function lowerCoarse(state: Lowerer, node: Node): void {
+/** An instruction of its own, as its record says, with what was folded into it. */
+export function lowerCoarse(state: Lowerer, node: Node, folded: Gemm | null): void {
   const { op, source, attrs } = node;
   if (op.lower === undefined) throw new Error(`internal: ${op.name} has no lowering`);
   const outs = node.outs ?? [node];
@@ -200,10 +199,12 @@ export function lowerCoarse(state: Lowerer, node: Node): void {
   const updated = new Set(pairs.map(([out]) => out));
   const used = usedOutputs(node);
   const dtype = lowering.dtype ?? (node.inputs.length > 0 ? node.inputs[0].dtype : outs[0].dtype);
-  const writer = new InstructionWriter(lowering.opcode as OpcodeName, dtype).put(...lowering.params);
+  const writer = new InstructionWriter(lowering.opcode as OpcodeName, dtype);
+  if (folded !== null) writer.put(...activationWords(folded));
+  writer.put(...lowering.params);
   const output = (i: number): void => {
     if (updated.has(i)) writer.update(state.buffer(node, i));
-    else writer.write(op.optionalOutputs === true && !used.has(i) ? null : state.buffer(node, i));
+    else writer.write(op.optionalOutputs === true && !used.has(i) ? null : state.buffer(folded?.out ?? node, i));
   };
   const input = (j: number): void => {
     const out = outputOver.get(j);
@@ -223,9 +224,24 @@ export function lowerCoarse(state: Lowerer, node: Node): void {
     else if ('in' in token) input(token.in);
     else output(token.out);
   }
+  if (folded !== null) readEpilogue(state, writer, folded);
   const elements = [...outs, ...node.inputs].reduce((n, o) => n + sizeOf(o.shape), 0);
+  const flops = op.flops?.({ inputs: node.inputs, outs, attrs }) ?? elements;
   const aliases = pairs.map(([out, input]) => ({ out: state.buffer(node, out), in: state.dense(node.inputs[input]) }));
-  state.emit(node, [writer.done(originOf(node), elements)], aliases);
+  const members = folded?.members ?? [node];
+  const instruction = writer.done(groupOrigin(members, node), flops);
+  state.emit(members[members.length - 1], [instruction], aliases);
+}
+
+function activationWords({ activation, activationGrad }: Gemm): number[] {
+  return [Activation[activation as ActivationName], Activation[activationGrad as ActivationName]];
+}
+
+/** The operands that every folded instruction ends with. */
+function readEpilogue(state: Lowerer, writer: InstructionWriter, { bias, aux }: Gemm): InstructionWriter {
+  return writer
+    .read(bias === null ? null : state.buffer(state.located[bias.index].base))
+    .read(aux === null ? null : state.dense(aux));
 }
 
 function usedOutputs(node: Node): Set<number> {

@@ -53,7 +53,7 @@ function lowerNode(state: Lowerer, node: Node, owner: ReadonlyMap<Node, Gemm>): 
     return;
   }
   const { kind } = node.op;
-  if (kind === 'coarse') lowerCoarse(state, node);
+  if (kind === 'coarse') lowerCoarse(state, node, owner.get(node) ?? null);
   else if (kind === 'leaf' || kind === 'item' || kind === 'elementwise' || sizeOf(node.shape) === 0) return;
   else if (kind === 'matmul') lowerGemm(state, owner.get(node) as Gemm);
   else if (kind === 'reduce') {

@@ -119,6 +119,11 @@ function body(r: Reader): string {
     }
     case 'GEMM':
       return `${head} ${gemm(r)}`;
+    case 'CONV':
+    case 'CONV_DATA_GRAD':
+      return `${head} ${folded(r, () => `${geometry(r)} ${r.operand()} ${r.operand()}`)}`;
+    case 'CONV_WEIGHT_GRAD':
+      return `${head} ${geometry(r)} ${r.operand()} ${r.operand()} -> ${r.operand()}`;
     case 'SOFTMAX':
     case 'LOG_SOFTMAX':
       return `${head}[${r.list(2)}] ${r.operand()} -> ${r.operand()}`;
@@ -201,15 +206,36 @@ function fixZero(x: number): number | string {
 }
 
 function gemm(r: Reader): string {
-  const [transA, transB, activation, activationGrad, batch, m, n, k, strideA, strideB] = r.list(10);
-  const [a, b, out, bias, aux, colsum] = [r.operand(), r.operand(), r.operand(), r.operand(), r.operand(), r.operand()];
-  const batches = batch === 1 ? '' : `${batch}(${strideA},${strideB}) `;
-  let text = `${batches}[${m},${n},${k}] ${a}${transA ? 'ᵀ' : ''} ${b}${transB ? 'ᵀ' : ''}`;
+  const [transA, transB] = r.list(2);
+  const text = folded(r, () => {
+    const [batch, m, n, k, strideA, strideB] = r.list(6);
+    const batches = batch === 1 ? '' : `${batch}(${strideA},${strideB}) `;
+    return `${batches}[${m},${n},${k}] ${r.operand()}${transA ? 'ᵀ' : ''} ${r.operand()}${transB ? 'ᵀ' : ''}`;
+  });
+  const colsum = r.operand();
+  return colsum === '-' ? text : `${text} colsum ${colsum}`;
+}
+
+/** A product between its activations and what is folded into it. */
+function folded(r: Reader, product: () => string): string {
+  const [activation, activationGrad] = r.list(2);
+  let text = product();
+  const [out, bias, aux] = operands(r, 3);
   if (bias !== '-') text += ` + ${bias}`;
   if (activation !== 0) text += ` ${ACTIVATIONS.get(activation)?.toLowerCase()}`;
   if (aux !== '-') text += ` ${ACTIVATIONS.get(activationGrad)?.toLowerCase()}' ${aux}`;
-  text += ` -> ${out}`;
-  return colsum === '-' ? text : `${text} colsum ${colsum}`;
+  return `${text} -> ${out}`;
+}
+
+/** Sizes of a convolution; what is as usual is left out. */
+function geometry(r: Reader): string {
+  const [n, c, o, groups] = r.list(4);
+  const [input, kernel, output, stride, padding, dilation] = Array.from({ length: 6 }, () => r.list(3));
+  let text = `[${n},${input},${c}]*[${kernel}]=[${n},${output},${o}]`;
+  if (groups !== 1) text += ` groups ${groups}`;
+  if (stride.some((s) => s !== 1)) text += ` stride ${stride}`;
+  if (padding.some((p) => p !== 0)) text += ` pad ${padding}`;
+  return dilation.some((d) => d !== 1) ? `${text} dilation ${dilation}` : text;
 }
 
 function operands(r: Reader, count: number): string[] {

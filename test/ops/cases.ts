@@ -4,6 +4,7 @@ import { alongCases } from './along.cases.js';
 import { arrangeCases } from './arrange.cases.js';
 import type { OpCase } from './case.js';
 import { composedCases } from './composed.cases.js';
+import { convCases, convolutionCases } from './conv.cases.js';
 import { elementwiseCases } from './elementwise.cases.js';
 import { gatherCases } from './gather.cases.js';
 import { guardCases } from './guard.cases.js';
@@ -34,6 +35,7 @@ export const CASES = {
   ...scanCases,
   ...sortCases,
   ...linalgCases,
+  ...convCases,
 } satisfies Record<OpName, OpCase[]>;
 
 /** Cases of functions made of ops. */
@@ -43,4 +45,5 @@ export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = {
   ...arrangeCases,
   ...matrixCases,
   ...groupNormCases,
+  ...convolutionCases,
 };

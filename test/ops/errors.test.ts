@@ -8,6 +8,8 @@ const n = ops.zeros([2], { dtype: 'int32' });
 const b = ops.zeros([2], { dtype: 'bool' });
 const d = ops.zeros([2, 3], { dtype: 'float64' });
 const scalar64 = ops.zeros([], { dtype: 'float64' });
+const image = ops.zeros([1, 8, 8, 3]);
+const kernel = ops.zeros([4, 3, 5, 5]);
 const step = ops.zeros([], { dtype: 'int32' });
 const PLAIN = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, form: 'sum' } as const;
 
@@ -272,6 +274,162 @@ const WRONG: [what: string, kind: Kind, run: () => unknown, says: string][] = [
     DTypeError,
     () => ops.optimizerStep('sgd', PLAIN, ops.zeros([]), step, [{ w: x, g: x, slots: [] }]),
     'optimizerStep("sgd"): got lr of float32 [], expected a float64 scalar',
+  ],
+  [
+    'channels first',
+    ShapeError,
+    () => ops.conv2d(ops.zeros([1, 3, 8, 8]), kernel),
+    'conv2d: got [1,3,8,8], expected 3 channels last (weight [4,3,5,5]); this looks like NCHW; use x.permute([0, 2, 3, 1])',
+  ],
+  [
+    'channels first, one axis',
+    ShapeError,
+    () => ops.conv1d(ops.zeros([2, 6, 9]), ops.zeros([4, 3, 3]), { groups: 2 }),
+    'conv1d: got [2,6,9], expected 6 channels last (weight [4,3,3], groups 2); this looks like NCL; use x.permute([0, 2, 1])',
+  ],
+  [
+    'wrong channels',
+    ShapeError,
+    () => ops.conv2d(ops.zeros([1, 8, 8, 2]), kernel),
+    'conv2d: got [1,8,8,2], expected 3 channels last (weight [4,3,5,5])',
+  ],
+  [
+    'no batch axis',
+    ShapeError,
+    () => ops.conv2d(ops.zeros([8, 8, 3]), kernel),
+    'conv2d: got [8,8,3], expected [batch, height, width, channels]; expandDims(x, 0) adds a batch axis',
+  ],
+  [
+    'weight rank',
+    ShapeError,
+    () => ops.conv2d(image, ops.zeros([4, 3, 5])),
+    'conv2d: got weight [4,3,5], expected [out, in / groups, kernel height, kernel width], each >= 1',
+  ],
+  [
+    'an empty kernel',
+    ShapeError,
+    () => ops.convTranspose2d(image, ops.zeros([3, 2, 0, 1])),
+    'convTranspose2d: got weight [3,2,0,1], expected [in, out / groups, kernel height, kernel width], each >= 1',
+  ],
+  [
+    'kernel larger than the input',
+    ShapeError,
+    () => ops.conv2d(image, kernel, { dilation: 2, padding: [0, 1] }),
+    'conv2d: the kernel 5×5 with dilation 2×2 is larger than the padded input 8×10 of [1,8,8,3]; use a smaller kernel or more padding',
+  ],
+  [
+    'an image without pixels',
+    ShapeError,
+    () => ops.conv2d(ops.zeros([1, 8, 0, 3]), kernel, { padding: 9 }),
+    'conv2d: got [1,8,0,3], expected width >= 1',
+  ],
+  [
+    'stride 0',
+    OptionError,
+    () => ops.conv2d(image, kernel, { stride: 0 }),
+    'conv2d: stride is 0, expected a whole number >= 1 or 2 of them',
+  ],
+  [
+    'three strides',
+    OptionError,
+    () => ops.conv2d(image, kernel, { stride: [1, 1, 1] }),
+    'conv2d: stride is [1,1,1], expected',
+  ],
+  [
+    'dilation 0',
+    OptionError,
+    () => ops.conv1d(ops.zeros([1, 4, 3]), ops.zeros([4, 3, 3]), { dilation: 0 }),
+    'conv1d: dilation is 0, expected a whole number >= 1',
+  ],
+  [
+    'groups 0',
+    OptionError,
+    () => ops.conv2d(image, kernel, { groups: 0 }),
+    'conv2d: groups is 0, expected a whole number >= 1',
+  ],
+  [
+    'groups that do not divide',
+    OptionError,
+    () => ops.conv2d(image, ops.zeros([4, 1, 3, 3]), { groups: 3 }),
+    'conv2d: groups is 3, expected a divisor of the 4 output channels',
+  ],
+  [
+    'groups that do not divide the input',
+    OptionError,
+    () => ops.convTranspose2d(image, ops.zeros([3, 1, 3, 3]), { groups: 2 }),
+    'convTranspose2d: groups is 2, expected a divisor of the 3 input channels',
+  ],
+  [
+    'negative padding',
+    OptionError,
+    () => ops.conv2d(image, kernel, { padding: -1 }),
+    "conv2d: padding is -1, expected a whole number >= 0, 'valid', 'same', 'full' or 2 numbers or pairs [low, high]",
+  ],
+  [
+    'a triple of padding',
+    OptionError,
+    () => ops.conv2d(image, kernel, { padding: [[1, 1, 1], 0] as never }),
+    'conv2d: padding is [[1,1,1],0], expected',
+  ],
+  [
+    'padding by another name',
+    OptionError,
+    () => ops.conv2d(image, kernel, { padding: 'Same' as never }),
+    "conv2d: padding is 'Same', expected 'valid', 'same', 'full' or numbers. Did you mean \"same\"?",
+  ],
+  [
+    'another mode',
+    OptionError,
+    () => ops.conv2d(image, kernel, { paddingMode: 'mirror' as never }),
+    "conv2d: paddingMode is 'mirror', expected zeros, reflect, replicate, circular",
+  ],
+  [
+    'a mirror that is too wide',
+    ShapeError,
+    () => ops.conv2d(image, kernel, { padding: 8, paddingMode: 'reflect' }),
+    'pad: got widths 8 and 8 for axis 1',
+  ],
+  [
+    'a misspelt option',
+    OptionError,
+    () => ops.conv2d(image, kernel, { strides: 2 } as never),
+    'conv2d: unknown option "strides", expected bias, stride',
+  ],
+  [
+    'a mode where there is none',
+    OptionError,
+    () => ops.convTranspose2d(image, kernel, { paddingMode: 'zeros' } as never),
+    'convTranspose2d: unknown option "paddingMode"',
+  ],
+  [
+    'a bias of another size',
+    ShapeError,
+    () => ops.conv2d(image, kernel, { bias: ops.zeros([3]) }),
+    'conv2d: got bias [3], expected [4]',
+  ],
+  [
+    'outputPadding of a stride or more',
+    OptionError,
+    () => ops.convTranspose2d(image, ops.zeros([3, 2, 2, 2]), { stride: 2, outputPadding: 2 }),
+    'convTranspose2d: outputPadding is 2 with stride 2 and dilation 1, expected less than 2',
+  ],
+  [
+    'outputPadding with same',
+    OptionError,
+    () => ops.convTranspose2d(image, ops.zeros([3, 2, 2, 2]), { stride: 2, outputPadding: 1, padding: 'same' }),
+    "convTranspose2d: outputPadding is 1 with padding 'same', whose output has input × stride positions",
+  ],
+  [
+    'padding that leaves nothing',
+    ShapeError,
+    () => ops.convTranspose1d(ops.zeros([1, 1, 3]), ops.zeros([3, 1, 2]), { padding: 1 }),
+    'convTranspose1d: the padding leaves 0 positions of [1,1,3] with kernel 2, expected 1 or more; use less padding',
+  ],
+  [
+    'int32',
+    DTypeError,
+    () => ops.conv1d(ops.cast(ops.zeros([1, 4, 1]), 'int32'), ops.cast(ops.zeros([1, 1, 1]), 'int32')),
+    'conv1d: got int32, expected float32 or float64',
   ],
 ];
 
