@@ -14,6 +14,16 @@ export {
 } from './activations.js';
 export { collectLosses } from './added-loss.js';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batch-norm.js';
+export {
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvLayerOptions,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvTransposeLayerOptions,
+} from './conv.js';
 export { AlphaDropout, Dropout1d, Dropout2d, DropPath } from './dropouts.js';
 export { Ensemble, type EnsembleOptions } from './ensemble.js';
 export * as init from './init.js';

@@ -2,6 +2,7 @@ import {
   add,
   cast,
   clip,
+  concat,
   erf,
   exp,
   eye,
@@ -202,18 +203,29 @@ export function identity({ gain = 1 }: { gain?: number } = {}): Initializer {
   };
 }
 
+export interface DiracOptions {
+  /** Groups of the convolution, each an identity of its own: a divisor of the outputs (default 1). */
+  readonly groups?: number;
+}
+
 /**
- * The identity of convolutions: 1 in the middle of the kernel from each input channel to the output of its number.
- * @throws ShapeError unless there are 3 to 5 axes `[out, in, …kernel]`.
+ * The identity of convolutions: 1 in the middle of the kernel from each input channel to the output of its number in its group.
+ * @throws OptionError for groups that do not divide the outputs; ShapeError unless there are 3 to 5 axes `[out, in / groups, …kernel]`.
+ * @example new nn.Conv2d(8, 8, 3, { padding: 1, groups: 8, init: nn.init.dirac({ groups: 8 }) });
  * @see PyTorch, torch.nn.init.dirac_.
  */
-export function dirac(): Initializer {
+export function dirac({ groups = 1 }: DiracOptions = {}): Initializer {
   return (shape, { dtype }) => {
     if (shape.length < 3 || shape.length > 5) {
       throw new ShapeError(`init.dirac: got [${shape}], expected [out, in, …kernel]; use identity for dense layers`);
     }
+    if (!Number.isInteger(groups) || groups < 1 || shape[0] % groups !== 0) {
+      throw new OptionError(`init.dirac: groups is ${String(groups)}, expected a divisor of the ${shape[0]} outputs`);
+    }
     const kernel = shape.slice(2);
-    const centre = reshape(eye(shape[0], shape[1], { dtype }), [shape[0], shape[1], ...kernel.map(() => 1)] as Shape);
+    const one = eye(shape[0] / groups, shape[1], { dtype });
+    const all = groups === 1 ? one : concat(new Array<Tensor>(groups).fill(one));
+    const centre = reshape(all, [shape[0], shape[1], ...kernel.map(() => 1)] as Shape);
     const around = kernel.map((k): [number, number] => [Math.floor(k / 2), k - 1 - Math.floor(k / 2)]);
     return pad(centre, [[0, 0], [0, 0], ...around]);
   };

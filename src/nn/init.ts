@@ -125,6 +125,7 @@ function symmetric(shape: Shape, bound: number, dtype: DType): Tensor {
 
 export { type ActivationName, fansOf, gain, type InitForOptions, initFor } from './init-for.js';
 export {
+  type DiracOptions,
   dirac,
   identity,
   type OrthogonalOptions,

@@ -10,6 +10,28 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ActivityRegularization: [[], [{ l1: 0.5, l2: 0.25 }]],
   AlphaDropout: [[], [0.25]],
   BatchNorm2d: [[3], [3, { eps: 0.1, momentum: 0.2, dtype: 'float64' }]],
+  ...Object.fromEntries(
+    [1, 2, 3].flatMap((axes) => {
+      const list = (n: number) => Array.from({ length: axes }, (_, a) => n + a);
+      const shared = { stride: list(2), dilation: list(3), groups: 2, bias: false, dtype: 'float64' };
+      return [
+        [
+          `Conv${axes}d`,
+          [
+            [1, 2, 3],
+            [4, 2, list(1), { ...shared, padding: 'full', paddingMode: 'reflect' }],
+          ],
+        ],
+        [
+          `ConvTranspose${axes}d`,
+          [
+            [1, 2, 3],
+            [4, 2, list(1), { ...shared, padding: list(0).map((n) => [n, 1]), outputPadding: list(0) }],
+          ],
+        ],
+      ];
+    }),
+  ),
   Dropout1d: [[], [0.25]],
   Dropout2d: [[], [0.25]],
   DropPath: [[], [0.25, { mode: 'batch' }]],
