@@ -5,7 +5,8 @@
 //   -g; g = g + l1 * sign(w) when l1 is not 0; with weight decay w = w * (1 - lr * decay) when decoupled, else g = g +
 //   decay * w
 // Sources: Sutskever et al. 2013; Kingma and Ba 2015; Loshchilov and Hutter 2019; Reddi et al. 2018; Hinton 2012; Duchi
-// et al. 2011; Zeiler 2012; Dozat 2016; Liu et al. 2020; Chen et al. 2023; Riedmiller and Braun 1993; Jacobs 1988.
+// et al. 2011; Zeiler 2012; Dozat 2016; Liu et al. 2020; Chen et al. 2023; Riedmiller and Braun 1993; Jacobs 1988;
+// You, Gitman and Ginsburg 2017; You et al. 2020; Shazeer and Stern 2018; Jordan et al. 2024.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -51,6 +52,23 @@ struct Gradient {
   }
 };
 
+// body(read, write, only) for every vector of [0, n), like each_vector; only(v) is v with 0 where no element is.
+template <class T, class F>
+NEURITE_INLINE void each_whole(int64_t n, F body) {
+  using V = Vec<T>;
+  const int64_t whole = n / V::lanes * V::lanes;
+  each_vector<T>(whole, [&](auto read, auto write) { body(read, write, [](V v) { return v; }); });
+  if (whole == n) return;
+  const auto only = [rest = n - whole](V v) {
+    T copy[V::lanes];
+    v.store(copy);
+    return V::load_n(copy, rest);
+  };
+  each_vector<T>(n - whole, [&](auto read, auto write) {
+    body([=](const T* p) { return read(p + whole); }, [=](T* p, V v) { write(p + whole, v); }, only);
+  });
+}
+
 // w = rule(w, gradient, x), x the values of the slots in `present`, which the rule replaces.
 template <class T, int present, bool shaped, class F>
 NEURITE_INLINE void update(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots, F rule) {
@@ -69,13 +87,7 @@ NEURITE_INLINE void update(const OptimArgs& args, int64_t n, T* w, const T* g, T
     }
     write(w, weight);
   };
-  int64_t i = 0;
-  for (; i + V::lanes <= n; i += V::lanes) {
-    step([i](const T* p) { return V::load(p + i); }, [i](T* p, V v) { v.store(p + i); });
-  }
-  if (i < n) {
-    step([i, n](const T* p) { return V::load_n(p + i, n - i); }, [i, n](T* p, V v) { v.store_n(p + i, n - i); });
-  }
+  each_vector<T>(n, step);
 }
 
 // The loop for the slots that are there, one of `masks`, and for what the options do to the gradient.
@@ -94,6 +106,39 @@ NEURITE_INLINE void with_slots(const OptimArgs& args, int64_t n, T* w, const T* 
   (void)(run.template operator()<masks>() || ...);
 }
 
+// LAMB's direction from its moments; s as Adam's, the rates of the moments without the learning rate.
+template <class T>
+struct Lamb {
+  using V = Vec<T>;
+  V new1, beta2, new2, eps, unbias1, unbias2, decay;
+
+  NEURITE_INLINE explicit Lamb(const OptimArgs& args)
+      : new1(V::set(static_cast<T>(args.s[0]))),
+        beta2(V::set(static_cast<T>(args.s[1]))),
+        new2(V::set(static_cast<T>(args.s[2]))),
+        eps(V::set(static_cast<T>(args.s[3]))),
+        unbias1(V::set(static_cast<T>(args.s[4]))),
+        unbias2(V::set(static_cast<T>(args.s[5]))),
+        decay(V::set(static_cast<T>(args.s[6]))) {}
+
+  NEURITE_INLINE V direction(V m, V v, V weight) const {
+    return (unbias1 * m) / (sqrt(v) * unbias2 + eps) + decay * weight;
+  }
+};
+
+// Adafactor's update: g times the row's factor s[0] and the column's, at most s[1]. NaN stays.
+template <class T>
+struct Factored {
+  using V = Vec<T>;
+  Gradient<T, true> gradient;
+  V row, most;
+
+  NEURITE_INLINE explicit Factored(const OptimArgs& args)
+      : gradient(args), row(V::set(static_cast<T>(args.s[0]))), most(V::set(static_cast<T>(args.s[1]))) {}
+
+  NEURITE_INLINE V of(V g, V& weight, V column) const { return gradient.of(g, weight) * minimum(row * column, most); }
+};
+
 template <class T>
 void optim(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots) noexcept {
   using V = Vec<T>;
@@ -103,6 +148,7 @@ void optim(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots) 
   const bool variant = args.variant;
   const auto root = [variant](V v, V eps) { return variant ? sqrt(v + eps) : sqrt(v) + eps; };
   switch (args.rule) {
+    case Rule::LARS:  // the scaled form
     case Rule::SGD: {
       const V rate = c[0], keep = c[1], fresh = c[2], momentum = c[3];
       return with_slots<T, 0, 1>(args, n, w, g, slots, [=]<int present>(V weight, V d, V* x) {
@@ -210,7 +256,98 @@ void optim(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots) 
         return near_new ? d - to_old * (d - weight) : weight + to_new * (d - weight);
       });
     }
+    case Rule::LAMB: {
+      const Lamb<T> lamb(args);
+      const V rate = V::set(static_cast<T>(args.lr));
+      return each_vector<T>(n, [=](auto read, auto write) {
+        const V weight = read(w);
+        write(w, weight - rate * lamb.direction(read(slots[0]), read(slots[1]), weight));
+      });
+    }
+    case Rule::ADAFACTOR: {
+      const Factored<T> factored(args);
+      const V rate = c[2];
+      return each_vector<T>(n, [=](auto read, auto write) {
+        V weight = read(w);
+        const V u = factored.of(read(g), weight, read(slots[0]));
+        write(w, weight - rate * u);
+      });
+    }
+    case Rule::MUON: {
+      const V rate = c[2];
+      return each_vector<T>(n, [=](auto read, auto write) { write(w, read(w) - rate * read(slots[1])); });
+    }
   }
+}
+
+// Sums of w^2 and x^2 over blocks, which are added in double; x is what f(read, write, weight) gives.
+template <class T, class F>
+NEURITE_INLINE void norms(int64_t n, const T* w, double* sums, F f) {
+  using V = Vec<T>;
+  for (int64_t begin = 0; begin < n; begin += kReduceBlock) {
+    V of_w = V::set(0), of_x = V::set(0);
+    each_whole<T>(begin + kReduceBlock < n ? kReduceBlock : n - begin, [&](auto read, auto write, auto only) {
+      const V weight = read(w + begin);
+      const V x = only(f([=](const T* p) { return read(p + begin); }, [=](T* p, V v) { write(p + begin, v); }, weight));
+      of_w = mul_add(weight, weight, of_w);
+      of_x = mul_add(x, x, of_x);
+    });
+    sums[0] += static_cast<double>(fold_vector<Sum, V::lanes / 2>(of_w).first());
+    sums[1] += static_cast<double>(fold_vector<Sum, V::lanes / 2>(of_x).first());
+  }
+}
+
+template <class T>
+void optim_norms(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots, double* sums) noexcept {
+  using V = Vec<T>;
+  const Gradient<T, true> gradient(args);
+  switch (args.rule) {
+    case Rule::LARS: return norms(n, w, sums, [=](auto read, auto, V weight) { return gradient.of(read(g), weight); });
+    case Rule::LAMB: {
+      const Lamb<T> lamb(args);
+      return norms(n, w, sums, [=](auto read, auto write, V weight) {
+        const V d = gradient.of(read(g), weight), old = read(slots[0]);
+        const V first = old + lamb.new1 * (d - old);
+        const V second = lamb.beta2 * read(slots[1]) + (lamb.new2 * d) * d;
+        write(slots[0], first);
+        write(slots[1], second);
+        return lamb.direction(first, second, weight);
+      });
+    }
+    case Rule::ADAFACTOR: {
+      const Factored<T> factored(args);
+      return norms(n, w, sums, [=](auto read, auto, V weight) { return factored.of(read(g), weight, read(slots[0])); });
+    }
+    default: {  // MUON
+      const V keep = V::set(static_cast<T>(args.s[0])), fresh = V::set(static_cast<T>(args.s[1]));
+      const bool ahead = args.variant;
+      return norms(n, w, sums, [=](auto read, auto write, V weight) {
+        const V d = fresh * gradient.of(read(g), weight);
+        const V velocity = keep * read(slots[0]) + d;
+        const V u = ahead ? keep * velocity + d : velocity;
+        write(w, weight);
+        write(slots[0], velocity);
+        write(slots[1], u);
+        return u;
+      });
+    }
+  }
+}
+
+template <class T>
+T optim_squares(const OptimArgs& args, int64_t n, const T* w, const T* g, T* squares, double* of_w) noexcept {
+  using V = Vec<T>;
+  const Gradient<T, true> gradient(args);
+  V total = V::set(0), weights = V::set(0);
+  each_whole<T>(n, [&](auto read, auto write, auto only) {
+    V weight = read(w);
+    weights = mul_add(weight, weight, weights);
+    const V d = only(gradient.of(read(g), weight)), square = d * d;
+    total = total + square;
+    write(squares, read(squares) + square);
+  });
+  *of_w += static_cast<double>(fold_vector<Sum, V::lanes / 2>(weights).first());
+  return fold_vector<Sum, V::lanes / 2>(total).first();
 }
 
 // Four vectors of partial sums, one order for each instruction set.

@@ -75,7 +75,10 @@ struct RandomArgs {
   uint64_t index;
 };
 
-// One step of an optimizer's rule on part of a parameter; see optim.inl.h. `s` are the scalars of this step that the
+// One step of an optimizer's rule on part of a parameter; see optim.inl.h. optim_norms is the first pass of a rule that
+// looks at whole parameters, before optim: sums[0] += w^2, sums[1] += x^2, where LARS has x = g, LAMB steps m and v and
+// has x = r, ADAFACTOR has x = u and MUON steps v, decays w and has x = u, which it leaves in slots[1]. optim_squares
+// adds g^2 to `squares` and w^2 to *of_w, and gives the sum of g^2. `s` are the scalars of this step that the
 // handler works out in double from the options, the learning rate and the step count.
 enum class Rule : int32_t {
 #define NEURITE_RULE(name, code, required, optional, options) name = code,

@@ -5,15 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "../base/checked.h"
-#include "reader.h"
+#include "optim_step.h"
 
 namespace neurite {
 namespace {
-
-constexpr int64_t kChunk = 16 << 10;           // elements of one task of a large parameter
-constexpr int64_t kSerialElements = 32 << 10;  // in all, below which one thread does everything
-constexpr int kOptions = 4;                    // the most a rule has
 
 struct RuleInfo {
   int32_t required, optional;  // slots, as bits
@@ -47,8 +42,45 @@ double nadam_product(double beta, double shrink, uint32_t t) {
   return product;
 }
 
-/** What the kernel needs at this step (see optim.inl.h), from the options o, the learning rate and t = step + 1. */
-void prepare(OptimArgs& args, int32_t flags, const double* o, double lr, uint32_t t) {
+}  // namespace
+
+OptimWords::OptimWords(InstructionReader& reader, int32_t code) {
+  const RuleInfo& info = kRules[code];
+  args.rule = static_cast<Rule>(code);
+  flags = reader.choice("flags", 0, 31);
+  args.maximize = (flags & 1) != 0;
+  args.decoupled = (flags & 2) != 0;
+  args.present = reader.choice("slots", 0, (1 << kRuleSlots) - 1);
+  if ((args.present & info.required) != info.required || (args.present & ~(info.required | info.optional)) != 0) {
+    reader.fail("slots " + std::to_string(args.present) + " are not those of rule " + std::to_string(code));
+  }
+  for (int i = 0; i < info.options; ++i) options[i] = reader.f64("option");
+  args.weight_decay = reader.f64("weightDecay");
+  args.clip_value = reader.f64("clipValue");
+  args.l1 = reader.f64("l1");
+  if (!(args.clip_value >= 0)) {
+    reader.fail("clipValue is " + std::to_string(args.clip_value) + ", expected 0 or more");
+  }
+  lr = reader.input("lr", DType::FLOAT64, 1);
+  step = reader.input("step", DType::INT32, 1, Access::UPDATE);
+  scale = reader.optional("scale", DType::FLOAT64, 1, Access::READ);
+  gate = reader.optional("gate", DType::FLOAT64, 1, Access::READ);
+}
+
+void OptimTasks::add(const OptimPiece& piece, int64_t elements, int64_t limit) {
+  if (pieces.empty()) room_ = limit;
+  // Whole pieces: a small parameter joins the current task, a large one starts its own.
+  if (elements > room_ && !pieces.empty()) {
+    starts.push_back(pieces.size());
+    room_ = limit;
+  }
+  pieces.push_back(piece);
+  room_ -= elements;
+}
+
+void prepare(OptimArgs& args, const OptimWords& words, double lr, uint32_t t) noexcept {
+  const double* const o = words.options;
+  const int32_t flags = words.flags;
   const auto set = [&](std::initializer_list<double> values) { std::copy(values.begin(), values.end(), args.s); };
   const bool first_bit = (flags & 4) != 0, second_bit = (flags & 8) != 0;
   args.lr = lr;
@@ -91,108 +123,35 @@ void prepare(OptimArgs& args, int32_t flags, const double* o, double lr, uint32_
       const double rate = first_bit ? (1 - o[0]) / (1 - power(o[0], t)) : t == 1 ? 1 : 1 - o[0];
       return set({rate, 1 - rate});
     }
+    case Rule::LARS: return set({1, o[0], lr, o[0]});
+    case Rule::LAMB: {
+      const double decay = args.weight_decay;
+      args.weight_decay = 0;  // it is part of the direction
+      return set({1 - o[0], o[1], 1 - o[1], o[2], 1 / (1 - power(o[0], t)), 1 / std::sqrt(1 - power(o[1], t)), decay});
+    }
+    case Rule::MUON: return set({o[0], 1 - o[0]});
+    case Rule::ADAFACTOR: return;
   }
 }
 
-template <class T>
-class Optim final : public Instruction {
- public:
-  explicit Optim(InstructionReader& reader) {
-    const int32_t code = reader.choice("rule", 0, static_cast<int32_t>(std::size(kRules)) - 1);
-    const RuleInfo& info = kRules[code];
-    args_.rule = static_cast<Rule>(code);
-    flags_ = reader.choice("flags", 0, 31);
-    args_.maximize = (flags_ & 1) != 0;
-    args_.decoupled = (flags_ & 2) != 0;
-    args_.present = reader.choice("slots", 0, (1 << kRuleSlots) - 1);
-    if ((args_.present & info.required) != info.required || (args_.present & ~(info.required | info.optional)) != 0) {
-      reader.fail("slots " + std::to_string(args_.present) + " are not those of rule " + std::to_string(code));
-    }
-    for (int i = 0; i < info.options; ++i) options_[i] = reader.f64("option");
-    args_.weight_decay = reader.f64("weightDecay");
-    args_.clip_value = reader.f64("clipValue");
-    args_.l1 = reader.f64("l1");
-    if (!(args_.clip_value >= 0)) {
-      reader.fail("clipValue is " + std::to_string(args_.clip_value) + ", expected 0 or more");
-    }
-    lr_ = reader.input("lr", DType::FLOAT64, 1);
-    step_ = reader.input("step", DType::INT32, 1, Access::UPDATE);
-    scale_ = reader.optional("scale", DType::FLOAT64, 1, Access::READ);
-    gate_ = reader.optional("gate", DType::FLOAT64, 1, Access::READ);
-    const int64_t count = reader.size("count");
-    for (int64_t i = 0; i < count; ++i) {
-      Parameter p{};
-      p.n = reader.size("n");
-      p.w = reader.input("w", reader.dtype(), p.n, Access::UPDATE);
-      p.g = reader.input("g", reader.dtype(), p.n);
-      for (int s = 0; s < kRuleSlots; ++s) {
-        if ((args_.present >> s & 1) != 0) p.slots[s] = reader.input("slot", reader.dtype(), p.n, Access::UPDATE);
-      }
-      parameters_.push_back(p);
-    }
-    cut();
-  }
+namespace {
 
-  void run(RunContext& context) const noexcept override {
-    if (gate_.present() && *context.at<const double>(gate_) == 0) return;
-    uint32_t* const step = context.at<uint32_t>(step_);  // unsigned: a counter at its end wraps
-    OptimArgs args = args_;
-    if (scale_.present()) args.scale = *context.at<const double>(scale_);
-    prepare(args, flags_, options_, *context.at<const double>(lr_), *step + 1);
-    context.team.parallel_for(static_cast<int64_t>(task_starts_.size()) - 1, [&](int64_t task, int) noexcept {
-      const auto last = static_cast<size_t>(task_starts_[static_cast<size_t>(task) + 1]);
-      for (auto i = static_cast<size_t>(task_starts_[static_cast<size_t>(task)]); i < last; ++i) {
-        const auto [parameter, begin, n] = pieces_[i];
-        const Parameter& p = parameters_[parameter];
-        T* slots[kRuleSlots];
-        for (int s = 0; s < kRuleSlots; ++s) {
-          slots[s] = p.slots[s].present() ? context.at<T>(p.slots[s]) + begin : nullptr;
-        }
-        context.table<T>().optim(args, n, context.at<T>(p.w) + begin, context.at<const T>(p.g) + begin, slots);
-      }
-    });
-    ++*step;
-  }
+/** A rule that looks at every element by itself: one pass. */
+template <class T>
+class ElementwiseStep final : public OptimStep<T> {
+ public:
+  ElementwiseStep(InstructionReader& reader, int32_t code)
+      : OptimStep<T>(reader, code, false), tasks_(OptimStep<T>::cut()) {}
 
  private:
-  struct Parameter {
-    int64_t n;
-    Operand w, g, slots[kRuleSlots];
-  };
-  struct Piece {
-    size_t parameter;
-    int64_t begin, n;
-  };
-
-  void cut() {
-    int64_t total = 0;
-    for (const Parameter& p : parameters_) total += p.n;
-    const int64_t limit = total <= kSerialElements ? std::max<int64_t>(total, 1) : kChunk;
-    int64_t room = limit;  // elements the current task still takes
-    task_starts_.push_back(0);
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      for (int64_t begin = 0; begin < parameters_[i].n;) {
-        // Whole chunks: a small parameter joins the current task, a large one starts its own.
-        const int64_t n = std::min(parameters_[i].n - begin, limit);
-        if (n > room) {
-          task_starts_.push_back(static_cast<int64_t>(pieces_.size()));
-          room = limit;
-        }
-        pieces_.push_back({i, begin, n});
-        room -= n;
-        begin += n;
-      }
-    }
-    task_starts_.push_back(static_cast<int64_t>(pieces_.size()));
+  void update(RunContext& context, const OptimArgs& args, uint32_t) const noexcept override {
+    tasks_.run(context, [&](size_t, const OptimPiece& piece, int) {
+      this->at(context, piece,
+               [&](int64_t n, T* w, const T* g, T* const* slots) { context.table<T>().optim(args, n, w, g, slots); });
+    });
   }
 
-  OptimArgs args_{};
-  int32_t flags_ = 0;
-  double options_[kOptions] = {};
-  Operand lr_, step_, scale_, gate_;
-  std::vector<Parameter> parameters_;
-  std::vector<Piece> pieces_;
-  std::vector<int64_t> task_starts_;  // of pieces_, one more than tasks
+  OptimTasks tasks_;
 };
 
 /** Blocks of kReduceBlock elements, each summed in T, then added in double by a fixed tree over all blocks. */
@@ -248,7 +207,9 @@ class SumSquares final : public Instruction {
 
 std::unique_ptr<Instruction> parse_OPTIM(InstructionReader& reader) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  return make_float<Optim>(reader.dtype(), reader);
+  const int32_t code = reader.choice("rule", 0, static_cast<int32_t>(std::size(kRules)) - 1);
+  if (code >= static_cast<int32_t>(Rule::LARS)) return make_whole_step(reader, code);
+  return make_float<ElementwiseStep>(reader.dtype(), reader, code);
 }
 
 std::unique_ptr<Instruction> parse_SUM_SQUARES(InstructionReader& reader) {

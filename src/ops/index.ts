@@ -140,12 +140,14 @@ export { cast, type Operand, toTensor } from './operand.js';
 export {
   clipScale,
   optimizerStep,
+  ruleSlotShape,
+  ruleSlots,
   type StepAttrs,
   type StepControls,
   type StepParam,
   sumSquares,
 } from './optim.js';
-export { type OptimizerRule, type RuleAttrs, ruleSlots } from './optim-rules.js';
+export type { OptimizerRule, RuleAttrs } from './optim-rules.js';
 export { bernoulli, dropout, hostNormals, hostUniforms, normal, uniform } from './random.js';
 export {
   type AxisOptions,

@@ -19,6 +19,8 @@ export interface Arithmetic<V> {
   product(t: V, terms: number, f: (i: V) => V): V;
 }
 
+type Fields<V> = Omit<Arithmetic<V>, 'product'>;
+
 /** Options of each rule, without those every rule has ({@link StepAttrs}). Formulas are in native/program/opcodes.inc. */
 export interface RuleAttrs {
   sgd: {
@@ -57,17 +59,42 @@ export interface RuleAttrs {
   deltaBarDelta: { readonly theta: number; readonly kappa: number; readonly phi: number };
   /** An average of weights: w follows g. */
   ema: { readonly decay: number; readonly biasCorrection: boolean };
+  /** `ratio: false`: the step has the length it has without a trust ratio. */
+  lars: { readonly momentum: number; readonly trustCoefficient: number; readonly eps: number; readonly ratio: boolean };
+  lamb: { readonly beta1: number; readonly beta2: number; readonly eps: number; readonly ratio: boolean };
+  adafactor: {
+    readonly beta2Decay: number;
+    /** null: the epsilon of the dtype. */
+    readonly eps1: number | null;
+    readonly eps2: number;
+    readonly d: number;
+  };
+  muon: {
+    readonly momentum: number;
+    readonly nesterov: boolean;
+    readonly eps: number;
+    readonly nsCoefficients: readonly [number, number, number];
+    readonly nsSteps: number;
+    readonly adjustLr: 'original' | 'matchRmsAdamW';
+  };
 }
 export type OptimizerRule = keyof RuleAttrs;
+/** Rules that look at whole parameters: see optim-whole.ts. */
+export type WholeRule = 'lars' | 'lamb' | 'adafactor' | 'muon';
+type ElementwiseRule = Exclude<OptimizerRule, WholeRule>;
 
-/** One rule: how a weight and its slots (moments, step sizes) follow from the gradient. */
-export interface Rule<A> {
+/** What every rule says about its instruction. */
+export interface RuleWords<A> {
   /** Slots in the order of the instruction; a missing name is a slot that these options do not have. */
   slots(a: A): readonly (string | null)[];
   /** The rule's own bits of the flags word, from 4 on. */
   flags(a: A): number;
   /** The options in the order of the instruction. */
   options(a: A): readonly number[];
+}
+
+/** One rule: how a weight and its slots (moments, step sizes) follow from the gradient. */
+export interface Rule<A> extends RuleWords<A> {
   /** Scalars of step t (counted from 1), in float64. */
   scalars<V>(o: Arithmetic<V>, a: A, lr: V, t: V): readonly (V | number)[];
   /** The new weight and slots; `s` are the scalars in the dtype of the weight. */
@@ -100,13 +127,13 @@ export const NUMBERS: Arithmetic<number> = {
   },
 };
 
-const bits = (...flags: boolean[]): number => flags.reduce((word, flag, i) => word + (flag ? 4 << i : 0), 0);
+export const bits = (...flags: boolean[]): number => flags.reduce((word, flag, i) => word + (flag ? 4 << i : 0), 0);
 /** a + r (b - a), written so that neither end loses digits. */
-const mix = <V>(o: Arithmetic<V>, kept: number, a: V, b: V): V => o.add(o.mul(kept, a), o.mul(1 - kept, b));
-const averaged = <V>(o: Arithmetic<V>, beta: number, v: V, g: V): V => mix(o, beta, v, o.mul(g, g));
+export const mix = <V>(o: Fields<V>, kept: number, a: V, b: V): V => o.add(o.mul(kept, a), o.mul(1 - kept, b));
+export const averaged = <V>(o: Fields<V>, beta: number, v: V, g: V): V => mix(o, beta, v, o.mul(g, g));
 /** 1 - betaᵗ */
-const missing = <V>(o: Arithmetic<V>, beta: number, t: V): V => o.sub(1, o.pow(beta, t));
-const root = <V>(o: Arithmetic<V>, a: { eps: number; epsInSqrt: boolean }, v: V): V =>
+export const missing = <V>(o: Fields<V>, beta: number, t: V): V => o.sub(1, o.pow(beta, t));
+const root = <V>(o: Fields<V>, a: { eps: number; epsInSqrt: boolean }, v: V): V =>
   a.epsInSqrt ? o.sqrt(o.add(v, a.eps)) : o.add(o.sqrt(v), a.eps);
 
 const FORMS = ['sum', 'scaled', 'negative', 'average'] as const;
@@ -114,7 +141,7 @@ const FORMS = ['sum', 'scaled', 'negative', 'average'] as const;
 /** NAdam's shrinking of β₁: 1 - 0.96^(t ψ) / 2. */
 const nadamShrink = (a: RuleAttrs['nadam']): number => 0.96 ** a.momentumDecay;
 
-export const RULES: { readonly [R in OptimizerRule]: Rule<RuleAttrs[R]> } = {
+export const RULES: { readonly [R in ElementwiseRule]: Rule<RuleAttrs[R]> } = {
   sgd: {
     slots: (a) => [a.momentum === 0 ? null : 'momentumBuffer'],
     flags: (a) => bits(a.nesterov) + 8 * FORMS.indexOf(a.form),
@@ -292,8 +319,3 @@ export const RULES: { readonly [R in OptimizerRule]: Rule<RuleAttrs[R]> } = {
     step: (o, _, w, g, __, [rate]) => [o.add(o.mul(o.sub(1, rate), w), o.mul(rate, g))],
   },
 };
-
-/** Names of the state tensors that a rule with these options keeps beside each weight, in order. */
-export function ruleSlots<R extends OptimizerRule>(rule: R, attrs: RuleAttrs[R]): readonly string[] {
-  return RULES[rule].slots(attrs).filter((name) => name !== null);
-}

@@ -1,12 +1,14 @@
-import { isFloat } from '../dtype.js';
+import { type DType, isFloat } from '../dtype.js';
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { f64Words, type OpDef, type RefArray } from '../graph/op.js';
 import { type Attrs, build, buildAll, type Tensor } from '../graph/tensor.js';
-import { sameShape, sizeOf } from '../shape.js';
-import { greater, lessEqual, notEqual, where } from './compare.js';
+import { type Shape, sameShape, sizeOf } from '../shape.js';
+import { greater, lessEqual, logicalAnd, notEqual, where } from './compare.js';
 import { arange } from './create.js';
 import { type ArrayReference, checkDType, defineOp } from './define.js';
 import { abs, add, div, maximum, minimum, mul, neg, pow, sign, sqrt, square, sub } from './elementwise.js';
+import { matmul } from './matmul.js';
+import { reshape } from './movement.js';
 import { cast } from './operand.js';
 import {
   type Arithmetic,
@@ -15,9 +17,11 @@ import {
   RULES,
   type Rule,
   type RuleAttrs,
-  ruleSlots,
+  type RuleWords,
+  type WholeRule,
 } from './optim-rules.js';
-import { prod, sum } from './reduce.js';
+import { ARRAYS, mapArrays, scalarArray, WHOLE_RULES, type Whole, type WholeArithmetic } from './optim-whole.js';
+import { mean, prod, sum } from './reduce.js';
 
 /** Options of every rule: what happens to gradients and weights before it. */
 export interface StepAttrs {
@@ -32,7 +36,7 @@ export interface StepAttrs {
   readonly l1?: number;
 }
 
-/** Weight, gradient and slots (as `ruleSlots` names them) of one parameter, all of one shape. */
+/** Weight, gradient and slots (as `ruleSlots` names them) of one parameter, of one shape but for Adafactor's slots. */
 export interface StepParam {
   readonly w: Tensor;
   readonly g: Tensor;
@@ -65,12 +69,116 @@ const TENSORS: Arithmetic<Tensor> = {
   },
 };
 
+const WHOLE_TENSORS: WholeArithmetic<Tensor> = {
+  ...TENSORS,
+  power: pow,
+  trust: (a, b, ratio) => where(logicalAnd(greater(a, 0), greater(b, 0)), ratio, 1),
+  norm: (x) => sqrt(sumSquares([x])),
+  mean: (x, axis) => mean(x, { axis, keepDims: true }),
+  matmul: (a, b, transA, transB) => matmul(a, b, { transA, transB }),
+  reshape,
+  like: (w, x) => cast(x, w.dtype),
+  shape: (x) => x.shape,
+};
+
+/** Weight, gradient and slots of one parameter in either form, and what they are stepped with. */
+interface StepOf<V> {
+  readonly w: V;
+  /** After scale, clipping, the sign of `maximize` and the penalty. */
+  readonly g: V;
+  readonly slots: readonly V[];
+  readonly lr: V;
+  /** Counts this step from 1, float64. */
+  readonly t: V;
+  readonly epsilon: number;
+}
+
+/** A rule on the float64 arrays of the reference and on tensors: the new weight and slots. */
+interface Forms<A> {
+  arrays(a: A & StepAttrs, p: StepOf<RefArray>): readonly RefArray[];
+  tensors(a: A & StepAttrs, p: StepOf<Tensor>): readonly Tensor[];
+  /** The instruction's sizes of a parameter of this shape. */
+  sizes(shape: Shape): readonly number[];
+  slotShape(index: number, shape: Shape): Shape;
+}
+
+function elementwiseForms<A>(rule: Rule<A>): Forms<A> {
+  return {
+    sizes: (shape) => [sizeOf(shape)],
+    slotShape: (_, shape) => shape,
+    arrays: (
+      a,
+      {
+        w,
+        g,
+        slots,
+        lr: {
+          data: [lr],
+        },
+        t: {
+          data: [t],
+        },
+      },
+    ) => {
+      const scalars = rule.scalars(NUMBERS, a, lr, t);
+      const { weightDecay = 0, decoupled = false } = a;
+      const results = [w, ...slots].map((x) => ({ data: x.data.slice(), shape: x.shape }));
+      for (let i = 0; i < w.data.length; i++) {
+        const weight = decoupled ? w.data[i] * (1 - lr * weightDecay) : w.data[i];
+        const d = decoupled ? g.data[i] : g.data[i] + weightDecay * weight;
+        const next = rule.step(
+          NUMBERS,
+          a,
+          weight,
+          d,
+          slots.map((s) => s.data[i]),
+          scalars,
+        );
+        next.forEach((x, k) => {
+          results[k].data[i] = x;
+        });
+      }
+      return results;
+    },
+    tensors: (a, { w, g, slots, lr, t }) => {
+      const { weightDecay = 0, decoupled = false } = a;
+      const scalars = rule.scalars(TENSORS, a, lr, t);
+      const narrow = scalars.map((s) => (typeof s === 'number' ? s : cast(s, w.dtype)));
+      if (weightDecay === 0) return rule.step(TENSORS, a, w, g, slots, narrow);
+      if (!decoupled) return rule.step(TENSORS, a, w, add(g, mul(weightDecay, w)), slots, narrow);
+      const kept = mul(w, cast(sub(1, mul(lr, weightDecay)), w.dtype));
+      return rule.step(TENSORS, a, kept, g, slots, narrow);
+    },
+  };
+}
+
+function wholeForms<A>(rule: Whole<A>): Forms<A> {
+  const given = ({ weightDecay: decay = 0, decoupled = false }: StepAttrs) => ({ decay, decoupled });
+  return {
+    sizes: rule.matrices ?? ((shape) => [sizeOf(shape)]),
+    slotShape: (i, shape) => rule.slotShape?.(i, shape) ?? shape,
+    arrays: (a, p) => rule.step(ARRAYS, a, { ...p, ...given(a) }),
+    tensors: (a, p) => rule.step(WHOLE_TENSORS, a, { ...p, ...given(a) }),
+  };
+}
+
+const WORDS: { readonly [R in OptimizerRule]: RuleWords<RuleAttrs[R]> } = { ...RULES, ...WHOLE_RULES };
+
+function formsOf<R extends OptimizerRule>(name: R): Forms<RuleAttrs[R]> {
+  if (name in WHOLE_RULES) return wholeForms(WHOLE_RULES[name as WholeRule] as unknown as Whole<RuleAttrs[R]>);
+  return elementwiseForms(RULES[name as keyof typeof RULES] as unknown as Rule<RuleAttrs[R]>);
+}
+
+const EPSILON = { float32: 2 ** -23, float64: 2 ** -52 };
+const epsilonOf = (dtype: DType): number => EPSILON[dtype === 'float64' ? 'float64' : 'float32'];
+
 /**
  * inputs: lr, step, then scale and gate if attrs says so, then for each parameter w, g, slots. Outputs: step + 1, then for each
  * parameter w, slots, each replacing the input of the same meaning.
  */
 function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
-  const rule: Rule<RuleAttrs[R]> = RULES[name];
+  const words = WORDS[name];
+  const forms = formsOf(name);
   const optionsOf = (attrs: Attrs) => attrs as unknown as RuleAttrs[R] & StepAttrs;
   const layout = (inputs: readonly unknown[], attrs: Attrs) => {
     const slots = ruleSlots(name, optionsOf(attrs)).length;
@@ -89,25 +197,21 @@ function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
   const reference: ArrayReference = (inputs, attrs, outs) => {
     const a = optionsOf(attrs);
     const { scale, gate, params } = layout(inputs, attrs);
-    const results: RefArray[] = outs.map((out) => ({ data: new Float64Array(sizeOf(out.shape)), shape: out.shape }));
-    const [lr, step] = [inputs[0].data[0], inputs[1].data[0]];
+    const step = inputs[1].data[0];
     const shut = gate > 0 && inputs[gate].data[0] === 0;
-    results[0].data[0] = shut ? step : step + 1;
+    const results: RefArray[] = [{ data: Float64Array.of(shut ? step : step + 1), shape: [] }];
     const factor = scale > 0 ? inputs[scale].data[0] : 1;
-    const scalars = rule.scalars(NUMBERS, a, lr, step + 1);
-    const { clipValue = Infinity, l1 = 0, weightDecay = 0, decoupled = false, maximize = false } = a;
-    for (const { g, replaced } of params) {
-      for (const [from, to] of replaced) results[to].data.set(inputs[from].data);
-      const values = replaced.map(([, to]) => results[to].data);
-      for (let i = 0; i < values[0].length && !shut; i++) {
-        let [w, ...slots] = values.map((v) => v[i]);
-        const clipped = Math.min(Math.max(inputs[g].data[i] * factor, -clipValue), clipValue);
-        let d = (maximize ? -clipped : clipped) + l1 * Math.sign(w);
-        if (decoupled) w *= 1 - lr * weightDecay;
-        else d += weightDecay * w;
-        const next = rule.step(NUMBERS, a, w, d, slots, scalars);
-        for (let k = 0; k < next.length; k++) values[k][i] = next[k];
-      }
+    const { clipValue = Infinity, l1 = 0, maximize = false } = a;
+    const shape = (g: number, w: number) => {
+      const clipped = Math.min(Math.max(g * factor, -clipValue), clipValue);
+      return (maximize ? -clipped : clipped) + l1 * Math.sign(w);
+    };
+    for (const { g: at, replaced } of params) {
+      const [w, ...slots] = replaced.map(([from]) => inputs[from]);
+      const g = mapArrays(shape, inputs[at], w);
+      const epsilon = epsilonOf(outs[replaced[0][1]].dtype);
+      const p = { w, g, slots, lr: inputs[0], t: scalarArray(step + 1), epsilon };
+      results.push(...(shut ? [w, ...slots] : forms.arrays(a, p)));
     }
     return results;
   };
@@ -127,10 +231,10 @@ function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
       const a = optionsOf(attrs);
       const { scale, gate, params } = layout(inputs, attrs);
       const { clipValue = Infinity, l1 = 0, weightDecay = 0, decoupled = false, maximize = false } = a;
-      const present = rule.slots(a).reduce((word, slot, i) => word + (slot === null ? 0 : 1 << i), 0);
-      const doubles = [...rule.options(a), weightDecay, clipValue, l1].flatMap(f64Words);
+      const present = words.slots(a).reduce((word, slot, i) => word + (slot === null ? 0 : 1 << i), 0);
+      const doubles = [...words.options(a), weightDecay, clipValue, l1].flatMap(f64Words);
       const operands = params.flatMap(({ g, replaced: [[from, to], ...slots] }) => [
-        sizeOf(inputs[from].shape),
+        ...forms.sizes(inputs[from].shape),
         { out: to },
         { in: g },
         ...slots.map(([, out]) => ({ out })),
@@ -138,7 +242,7 @@ function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
       const scalar = (i: number) => (i > 0 ? { in: i } : ('none' as const));
       return {
         opcode: 'OPTIM',
-        params: [code, Number(maximize) + 2 * Number(decoupled) + rule.flags(a), present, ...doubles],
+        params: [code, Number(maximize) + 2 * Number(decoupled) + words.flags(a), present, ...doubles],
         // The first input is the float64 learning rate; the step computes in the dtype of the weights.
         dtype: inputs[params[0].g].dtype,
         tail: [{ in: 0 }, { out: 0 }, scalar(scale), scalar(gate), params.length, ...operands],
@@ -150,13 +254,12 @@ function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
       const [lr, step] = inputs;
       const open = gate > 0 ? notEqual(inputs[gate], 0) : null;
       const gated = (next: Tensor, old: Tensor) => (open === null ? next : where(open, next, old));
-      const scalars = rule.scalars(TENSORS, a, lr, cast(add(step, 1), 'float64'));
+      const t = cast(add(step, 1), 'float64');
       const outs: Tensor[] = [gated(add(step, 1), step)];
-      for (const { g, replaced } of params) {
+      for (const { g: at, replaced } of params) {
         const [w, ...slots] = replaced.map(([from]) => inputs[from]);
-        const [kept, d] = shaped(w, inputs[g], lr, scale > 0 ? inputs[scale] : null, a);
-        const narrow = scalars.map((s) => (typeof s === 'number' ? s : cast(s, w.dtype)));
-        const next = rule.step(TENSORS, a, kept, d, slots, narrow);
+        const g = shaped(w, inputs[at], scale > 0 ? inputs[scale] : null, a);
+        const next = forms.tensors(a, { w, g, slots, lr, t, epsilon: epsilonOf(w.dtype) });
         outs.push(...next.map((x, i) => gated(x, i === 0 ? w : slots[i - 1])));
       }
       return outs;
@@ -164,16 +267,23 @@ function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
   });
 }
 
-/** Weight and gradient as the rule sees them. */
-function shaped(w: Tensor, g: Tensor, lr: Tensor, scale: Tensor | null, a: StepAttrs): [Tensor, Tensor] {
-  const { clipValue, l1 = 0, weightDecay = 0 } = a;
+/** The gradient as every rule sees it, before weight decay. */
+function shaped(w: Tensor, g: Tensor, scale: Tensor | null, a: StepAttrs): Tensor {
+  const { clipValue, l1 = 0 } = a;
   const scaled = scale === null ? g : mul(g, cast(scale, g.dtype));
   const clipped = clipValue === undefined ? scaled : minimum(maximum(scaled, -clipValue), clipValue);
   const signed = a.maximize === true ? neg(clipped) : clipped;
-  const d = l1 === 0 ? signed : add(signed, mul(l1, sign(w)));
-  if (weightDecay === 0) return [w, d];
-  if (a.decoupled === true) return [mul(w, cast(sub(1, mul(lr, weightDecay)), w.dtype)), d];
-  return [w, add(d, mul(weightDecay, w))];
+  return l1 === 0 ? signed : add(signed, mul(l1, sign(w)));
+}
+
+/** Names of the state tensors that a rule with these options keeps beside each weight, in order. */
+export function ruleSlots<R extends OptimizerRule>(rule: R, attrs: RuleAttrs[R]): readonly string[] {
+  return WORDS[rule].slots(attrs).filter((name) => name !== null);
+}
+
+/** Shape of slot number `index` of {@link ruleSlots} beside a weight of `shape`. */
+export function ruleSlotShape(rule: OptimizerRule, index: number, shape: Shape): Shape {
+  return formsOf(rule).slotShape(index, shape);
 }
 
 /** Records of optimizer steps over all parameters in one instruction. Not differentiable; decompose() is. */
@@ -190,6 +300,10 @@ export const optimOps = {
   rprop: defineStep('rprop', 9),
   deltaBarDelta: defineStep('deltaBarDelta', 10),
   ema: defineStep('ema', 11),
+  lars: defineStep('lars', 12),
+  lamb: defineStep('lamb', 13),
+  adafactor: defineStep('adafactor', 14),
+  muon: defineStep('muon', 15),
   /** Sum of the squares of all elements of all inputs, a float64 scalar. */
   sumSquares: defineOp('sumSquares', {
     kind: 'coarse',
@@ -211,6 +325,7 @@ export const optimOps = {
 /** Throws unless lr, step, controls and every parameter fit together. */
 function checkStep(
   op: string,
+  slotShape: (index: number, shape: Shape) => Shape,
   names: readonly string[],
   scalars: readonly (readonly [string, Tensor, 'float64' | 'int32'])[],
   params: readonly StepParam[],
@@ -228,9 +343,13 @@ function checkStep(
         `${op}: parameter ${i} has ${slots.length} slots, expected ${names.length}: [${names.join(', ')}]`,
       );
     }
-    for (const t of [g, ...slots]) {
-      if (!sameShape(t.shape, w.shape)) {
-        throw new ShapeError(`${op}: parameter ${i}: got [${w.shape}] and [${t.shape}], expected one shape`);
+    for (const [k, t] of [g, ...slots].entries()) {
+      const expected = k === 0 ? w.shape : slotShape(k - 1, w.shape);
+      if (!sameShape(t.shape, expected)) {
+        const what = k === 0 ? 'the gradient' : names[k - 1];
+        throw new ShapeError(
+          `${op}: parameter ${i}: got ${what} of [${t.shape}], expected [${expected}] beside a weight of [${w.shape}]`,
+        );
       }
     }
     for (const t of [w, g, ...slots]) {
@@ -270,6 +389,7 @@ export function optimizerStep<R extends OptimizerRule>(
   const controls = [scale, gate].filter((x) => x !== null);
   checkStep(
     `optimizerStep("${rule}")`,
+    (index, shape) => ruleSlotShape(rule, index, shape),
     names,
     [
       ['lr', lr, 'float64'],

@@ -1,23 +1,7 @@
-import {
-  add,
-  cast,
-  div,
-  maximum,
-  mean,
-  minimum,
-  mul,
-  pow,
-  reshape,
-  sqrt,
-  square,
-  sub,
-  sumSquares,
-  type Tensor,
-} from '../core.js';
+import type { RuleAttrs } from '../core.js';
 import { OptionError } from '../errors.js';
-import { type Shape, sizeOf } from '../shape.js';
-import { like, ParameterOptimizer } from './descent.js';
-import type { OptimizerOptions, ParameterStep } from './optimizer.js';
+import { FusedOptimizer } from './fused.js';
+import type { OptimizerOptions } from './optimizer.js';
 import { checkRange } from './options.js';
 
 export interface AdafactorOptions extends OptimizerOptions {
@@ -41,12 +25,12 @@ export interface AdafactorOptions extends OptimizerOptions {
  * @example new optim.Adafactor({ lr: 1e-2 });
  * @see Shazeer and Stern (2018), Adafactor: adaptive learning rates with sublinear memory cost; PyTorch, torch.optim.Adafactor.
  */
-export class Adafactor extends ParameterOptimizer {
+export class Adafactor extends FusedOptimizer<'adafactor'> {
   readonly beta2Decay: number;
   readonly eps: readonly [number | null, number];
   readonly d: number;
-  protected readonly slotNames: readonly string[] = ['rowVar', 'colVar'];
-  protected override readonly decaysItself = true; // the length of a step is in proportion to the weights before it
+  protected readonly fused = 'adafactor';
+  protected readonly attrs: RuleAttrs['adafactor'];
 
   constructor(options: AdafactorOptions = {}) {
     super({ lr: 1e-2, decoupledWeightDecay: true, ...options }, ['beta2Decay', 'eps', 'd']);
@@ -60,31 +44,6 @@ export class Adafactor extends ParameterOptimizer {
     this.beta2Decay = beta2Decay;
     this.eps = [eps1, eps2];
     this.d = d;
-  }
-
-  protected override slotShape(name: string, shape: Shape): Shape {
-    const [rows, cols] = matrixShape(shape).slice(-2);
-    return [...shape.slice(0, -2), ...(name === 'rowVar' ? [rows, 1] : [1, cols])];
-  }
-
-  protected one(p: ParameterStep, lr: Tensor, t: Tensor, decay: number) {
-    const { w, g } = this.decayed(p, lr, decay);
-    const { slots } = p;
-    const eps1 = this.eps[0] ?? (w.dtype === 'float64' ? 2 ** -52 : 2 ** -23);
-    const squares = reshape(square(g), matrixShape(w.shape));
-    const fresh = like(w, pow(t, this.beta2Decay));
-    const towards = (old: Tensor, axis: number) =>
-      add(old, mul(fresh, sub(mean(squares, { axis, keepDims: true }), old)));
-    const [rowVar, colVar] = [towards(slots['rowVar'], -1), towards(slots['colVar'], -2)];
-    const total = maximum(mean(rowVar, { axis: -2, keepDims: true }), eps1);
-    const variance = reshape(div(mul(rowVar, colVar), total), w.shape);
-    const update = div(g, sqrt(maximum(variance, eps1 * eps1)));
-    const scale = maximum(this.eps[1], rms(p.w));
-    const length = mul(scale, minimum(lr, div(1, sqrt(t))));
-    const rate = div(length, maximum(1, div(rms(update), this.d)));
-    return { w: sub(w, mul(cast(rate, w.dtype), update)), slots: { rowVar, colVar } };
+    this.attrs = { beta2Decay, eps1, eps2, d };
   }
 }
-
-const matrixShape = (shape: Shape): Shape => (shape.length >= 2 ? shape : [sizeOf(shape), 1]);
-const rms = (x: Tensor): Tensor => sqrt(div(sumSquares([x]), Math.max(1, sizeOf(x.shape))));

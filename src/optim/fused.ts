@@ -1,4 +1,5 @@
-import { type OptimizerRule, optimizerStep, type RuleAttrs, ruleSlots, type Tensor } from '../core.js';
+import { type OptimizerRule, optimizerStep, type RuleAttrs, ruleSlotShape, ruleSlots, type Tensor } from '../core.js';
+import type { Shape } from '../shape.js';
 import { Optimizer, type ParameterStep, type StepResult, type StepSettings } from './optimizer.js';
 
 /** An optimizer whose rule is one native instruction over all parameters: what a class adds is its options. */
@@ -15,17 +16,33 @@ export abstract class FusedOptimizer<R extends OptimizerRule = OptimizerRule> ex
     return this.#slotNames;
   }
 
+  protected override slotShape(name: string, shape: Shape): Shape {
+    return ruleSlotShape(this.fused, this.slotNames.indexOf(name), shape);
+  }
+
+  /** Options of the rule for parameters that `decayExempt` takes (the same unless overridden). */
+  protected exemptAttrs(): RuleAttrs[R] {
+    return this.attrs;
+  }
+
   protected rule(
     lr: Tensor,
     step: Tensor,
     weightDecay: number,
     params: readonly ParameterStep[],
-    { l1, scale, gate }: StepSettings,
+    { l1, scale, gate, exempt }: StepSettings,
   ): StepResult {
     const { slotNames: names, maximize, decoupledWeightDecay: decoupled, clipValue } = this;
     const inputs = params.map(({ w, g, slots }) => ({ w, g, slots: names.map((name) => slots[name]) }));
     const shaping = { weightDecay, decoupled, maximize, l1, ...(clipValue === null ? {} : { clipValue }) };
-    const result = optimizerStep(this.fused, { ...this.attrs, ...shaping }, lr, step, inputs, { scale, gate });
+    const result = optimizerStep(
+      this.fused,
+      { ...(exempt ? this.exemptAttrs() : this.attrs), ...shaping },
+      lr,
+      step,
+      inputs,
+      { scale, gate },
+    );
     const slotsOf = (values: readonly Tensor[]) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
     return { step: result.step, params: result.params.map(({ w, slots }) => ({ w, slots: slotsOf(slots) })) };
   }

@@ -11,7 +11,6 @@ export {
   type RAdamOptions,
 } from './adam-variants.js';
 export { type ConjugateGradientOptions, conjugateGradient } from './conjugate-gradient.js';
-export { ParameterOptimizer } from './descent.js';
 export { EMA, type EMAOptions } from './ema.js';
 export { FusedOptimizer } from './fused.js';
 export { LAMB, type LAMBOptions, LARS, type LARSOptions } from './layerwise.js';

@@ -1,15 +1,7 @@
-import { add, div, greater, logicalAnd, mul, pow, sqrt, sub, sumSquares, type Tensor, where } from '../core.js';
-import { like, ParameterOptimizer } from './descent.js';
-import type { OptimizerOptions, ParameterStep } from './optimizer.js';
+import type { RuleAttrs } from '../core.js';
+import { FusedOptimizer } from './fused.js';
+import type { OptimizerOptions } from './optimizer.js';
 import { checkBetas, checkRange } from './options.js';
-
-/** ‖x‖, a float64 scalar. */
-const length = (x: Tensor): Tensor => sqrt(sumSquares([x]));
-
-/** `ratio` where both norms are above 0, else 1. */
-function trust(a: Tensor, b: Tensor, ratio: Tensor): Tensor {
-  return where(logicalAnd(greater(a, 0), greater(b, 0)), ratio, 1);
-}
 
 export interface LARSOptions extends OptimizerOptions {
   /** In [0, 1] (default 0.9). */
@@ -32,12 +24,12 @@ export interface LARSOptions extends OptimizerOptions {
  * @example new optim.LARS({ lr: 1, weightDecay: 1e-4, decayExempt: 'biasAndNorm' });
  * @see You et al. (2017), Large batch training of convolutional networks.
  */
-export class LARS extends ParameterOptimizer {
+export class LARS extends FusedOptimizer<'lars'> {
   readonly momentum: number;
   readonly trustCoefficient: number;
   readonly eps: number;
-  protected readonly slotNames: readonly string[] = ['momentumBuffer'];
-  protected override readonly decaysItself = true;
+  protected readonly fused = 'lars';
+  protected readonly attrs: RuleAttrs['lars'];
 
   constructor(options: LARSOptions = {}) {
     super({ lr: 0.1, ...options }, ['momentum', 'trustCoefficient', 'eps']);
@@ -48,16 +40,11 @@ export class LARS extends ParameterOptimizer {
     this.momentum = momentum;
     this.trustCoefficient = trustCoefficient;
     this.eps = eps;
+    this.attrs = { momentum, trustCoefficient, eps, ratio: true };
   }
 
-  protected one({ w, g, slots }: ParameterStep, lr: Tensor, _: Tensor, decay: number, exempt: boolean) {
-    const [ofW, ofG] = [length(w), length(g)];
-    const below = add(add(ofG, mul(decay, ofW)), this.eps);
-    const ratio = trust(ofW, ofG, div(mul(this.trustCoefficient, ofW), below));
-    const rate = like(w, exempt ? lr : mul(lr, ratio));
-    const d = decay === 0 ? g : add(g, mul(decay, w));
-    const velocity = add(mul(this.momentum, slots['momentumBuffer']), mul(rate, d));
-    return { w: sub(w, velocity), slots: { momentumBuffer: velocity } };
+  protected override exemptAttrs(): RuleAttrs['lars'] {
+    return { ...this.attrs, ratio: false };
   }
 }
 
@@ -80,29 +67,23 @@ export interface LAMBOptions extends OptimizerOptions {
  * @example new optim.LAMB({ lr: 2e-3, decayExempt: 'biasAndNorm' });
  * @see You et al. (2020), Large batch optimization for deep learning: training BERT in 76 minutes.
  */
-export class LAMB extends ParameterOptimizer {
+export class LAMB extends FusedOptimizer<'lamb'> {
   readonly betas: readonly [number, number];
   readonly eps: number;
-  protected readonly slotNames: readonly string[] = ['expAvg', 'expAvgSq'];
-  protected override readonly decaysItself = true;
+  protected readonly fused = 'lamb';
+  protected readonly attrs: RuleAttrs['lamb'];
 
   constructor(options: LAMBOptions = {}) {
     super({ weightDecay: 1e-2, decoupledWeightDecay: true, ...options }, ['betas', 'eps']);
     const { eps = 1e-6 } = options;
-    this.betas = checkBetas(this.name, options.betas, [0.9, 0.999]);
+    const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);
+    this.betas = [beta1, beta2];
     this.eps = eps;
+    this.attrs = { beta1, beta2, eps, ratio: true };
   }
 
-  protected one({ w, g, slots }: ParameterStep, lr: Tensor, t: Tensor, decay: number, exempt: boolean) {
-    const [beta1, beta2] = this.betas;
-    const m = add(mul(beta1, slots['expAvg']), mul(1 - beta1, g));
-    const v = add(mul(beta2, slots['expAvgSq']), mul(1 - beta2, mul(g, g)));
-    const [of1, of2] = [beta1, beta2].map((beta) => like(w, sub(1, pow(beta, t))));
-    const adam = div(div(m, of1), add(sqrt(div(v, of2)), this.eps));
-    const r = decay === 0 ? adam : add(adam, mul(decay, w));
-    const [ofW, ofR] = [length(w), length(r)];
-    const rate = exempt ? lr : mul(lr, trust(ofW, ofR, div(ofW, ofR)));
-    return { w: sub(w, mul(like(w, rate), r)), slots: { expAvg: m, expAvgSq: v } };
+  protected override exemptAttrs(): RuleAttrs['lamb'] {
+    return { ...this.attrs, ratio: false };
   }
 }

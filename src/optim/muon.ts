@@ -1,8 +1,7 @@
-import { add, div, matmul, maximum, mul, norm, reshape, sub, type Tensor, transpose } from '../core.js';
+import type { RuleAttrs, Tensor } from '../core.js';
 import { OptionError } from '../errors.js';
-import { sizeOf } from '../shape.js';
-import { like, ParameterOptimizer } from './descent.js';
-import type { OptimizerOptions, ParameterStep } from './optimizer.js';
+import { FusedOptimizer } from './fused.js';
+import type { OptimizerOptions, ParameterStep, StepResult, StepSettings } from './optimizer.js';
 import { checkFlag, checkRange } from './options.js';
 
 export interface MuonOptions extends OptimizerOptions {
@@ -38,14 +37,15 @@ export interface MuonOptions extends OptimizerOptions {
  * @see Jordan et al. (2024), Muon: an optimizer for hidden layers in neural networks; PyTorch, torch.optim.Muon, which iterates
  *   in bfloat16.
  */
-export class Muon extends ParameterOptimizer {
+export class Muon extends FusedOptimizer<'muon'> {
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly nsSteps: number;
   readonly nsCoefficients: readonly [number, number, number];
   readonly eps: number;
   readonly adjustLr: 'original' | 'matchRmsAdamW';
-  protected readonly slotNames: readonly string[] = ['momentumBuffer'];
+  protected readonly fused = 'muon';
+  protected readonly attrs: RuleAttrs['muon'];
 
   constructor(options: MuonOptions = {}) {
     const known = ['momentum', 'nesterov', 'nsSteps', 'nsCoefficients', 'eps', 'adjustLr'];
@@ -70,35 +70,20 @@ export class Muon extends ParameterOptimizer {
     this.nsCoefficients = nsCoefficients;
     this.eps = eps;
     this.adjustLr = adjustLr;
+    this.attrs = { momentum, nesterov, eps, nsCoefficients, nsSteps, adjustLr };
   }
 
-  protected one({ w, g, slots }: ParameterStep, lr: Tensor) {
-    if (w.shape.length < 2) {
-      throw new OptionError(
-        `${this.name}: got a parameter [${w.shape.join(', ')}], expected two or more dimensions; give biases and norms to another optimizer`,
-      );
-    }
-    const { momentum } = this;
-    const buffer = add(mul(momentum, slots['momentumBuffer']), mul(1 - momentum, g));
-    const ahead = this.nesterov ? add(mul(momentum, buffer), mul(1 - momentum, g)) : buffer;
-    const [rows, cols] = [w.shape[0], sizeOf(w.shape.slice(1))];
-    const scale =
-      this.adjustLr === 'original' ? Math.sqrt(Math.max(1, rows / cols)) : 0.2 * Math.sqrt(Math.max(rows, cols));
-    const step = reshape(this.#orthogonal(reshape(ahead, [rows, cols])), w.shape);
-    return { w: sub(w, mul(like(w, mul(lr, scale)), step)), slots: { momentumBuffer: buffer } };
-  }
-
-  /** The nearest orthogonal matrix, roughly: singular values near 1. */
-  #orthogonal(m: Tensor): Tensor {
-    const [a, b, c] = this.nsCoefficients;
-    const tall = m.shape[0] > m.shape[1];
-    const wide = tall ? transpose(m) : m;
-    let x = div(wide, maximum(norm(wide), this.eps));
-    for (let i = 0; i < this.nsSteps; i++) {
-      const gram = matmul(x, x, { transB: true });
-      const mixed = add(mul(b, gram), mul(c, matmul(gram, gram)));
-      x = add(mul(a, x), matmul(mixed, x));
-    }
-    return tall ? transpose(x) : x;
+  protected override rule(
+    lr: Tensor,
+    step: Tensor,
+    weightDecay: number,
+    params: readonly ParameterStep[],
+    settings: StepSettings,
+  ): StepResult {
+    const { w } = params.find((p) => p.w.shape.length < 2) ?? {};
+    if (w === undefined) return super.rule(lr, step, weightDecay, params, settings);
+    throw new OptionError(
+      `${this.name}: got a parameter [${w.shape.join(', ')}], expected two or more dimensions; give biases and norms to another optimizer`,
+    );
   }
 }

@@ -75,10 +75,14 @@ export const Rule = {
   RPROP: 9,
   DELTA_BAR_DELTA: 10,
   EMA: 11,
+  LARS: 12,
+  LAMB: 13,
+  ADAFACTOR: 14,
+  MUON: 15,
 } as const;
 
 /** Number of float64 options of each rule, by code. */
-export const RULE_OPTIONS: readonly number[] = [2,3,3,2,2,3,4,3,2,4,3,1];
+export const RULE_OPTIONS: readonly number[] = [2,3,3,2,2,3,4,3,2,4,3,1,3,3,4,6];
 
 /** Code of each micro-operation of FUSED. */
 export const Micro = {

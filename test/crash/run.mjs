@@ -14,7 +14,7 @@ const { values } = parseArgs({
 const kills = Number(values.kills);
 const program = fileURLToPath(new URL('train.mjs', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'neurite-crash-'));
-const bases = ['FusedOptimizer', 'ParameterOptimizer'];
+const bases = ['FusedOptimizer'];
 const optimizers = Object.keys(optim).filter(
   (name) => optim[name].prototype instanceof optim.Optimizer && !bases.includes(name),
 );

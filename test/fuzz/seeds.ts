@@ -186,6 +186,48 @@ const written: readonly Int32Array[] = [
     ],
   ),
   w.words(
+    [f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(6, READ), ...[6, 6, 6].map((n) => f32Slot(n, INOUT))],
+    [
+      [Rule.LARS, 0, 1, [0.9, 0.1, 1e-8], [0.1, Number.POSITIVE_INFINITY, 0]],
+      [Rule.LAMB, 4, 3, [0.9, 0.999, 1e-6], [0.1, 1, 0.1]],
+    ].map((rule) =>
+      instruction(
+        'OPTIM',
+        'float32',
+        ...w.rule(...(rule as Parameters<typeof w.rule>)),
+        ...[
+          slot(0),
+          slot(1),
+          NONE,
+          slot(0),
+          1,
+          6,
+          slot(3),
+          slot(2),
+          slot(4),
+          ...(rule[0] === Rule.LAMB ? [slot(5)] : []),
+        ],
+      ),
+    ),
+  ),
+  w.words(
+    [f64Slot(1, READ), i32Slot(1, INOUT), f32Slot(6, READ), ...[6, 6, 3, 2].map((n) => f32Slot(n, INOUT))],
+    [
+      instruction(
+        'OPTIM',
+        'float32',
+        ...w.rule(Rule.ADAFACTOR, 2, 3, [-0.8, -1, 1e-3, 1], [0.1, Number.POSITIVE_INFINITY, 0]),
+        ...[slot(0), slot(1), slot(0), NONE, 1, 1, 3, 2, slot(3), slot(2), slot(5), slot(6)],
+      ),
+      instruction(
+        'OPTIM',
+        'float32',
+        ...w.rule(Rule.MUON, 6, 1, [0.95, 1e-7, 3.4, -4.8, 2, 2]),
+        ...[slot(0), slot(1), NONE, NONE, 1, 1, 3, 2, slot(3), slot(2), slot(4)],
+      ),
+    ],
+  ),
+  w.words(
     [f32Slot(20, READ), f32Slot(12, WRITE), i32Slot(12, WRITE), f64Slot(6, READ), f64Slot(6, WRITE), i32Slot(6, WRITE)],
     [
       instruction('SORT', 'float32', 4, 5, 3, 1, slot(0), slot(1), slot(2)),

@@ -7,6 +7,7 @@ import {
   type OptimizerRule,
   optimizerStep,
   type RuleAttrs,
+  ruleSlotShape,
   ruleSlots,
   type StepAttrs,
 } from '../../src/ops/index.js';
@@ -27,9 +28,11 @@ const DECOUPLED = { weightDecay: 0.1, decoupled: true };
 /** Options that change every gradient; these cases get a scale as clipping by norm gives it as well. */
 const SHAPED = { clipValue: 0.25, l1: 0.03 };
 
+type WholeRule = 'lars' | 'lamb' | 'adafactor' | 'muon';
+type ElementwiseRule = Exclude<OptimizerRule, WholeRule>;
 type Variants<R extends OptimizerRule> = Readonly<Record<string, RuleAttrs[R] & StepAttrs>>;
 /** Every option of every rule at least once. */
-const VARIANTS: { readonly [R in OptimizerRule]: Variants<R> } = {
+const VARIANTS: { readonly [R in ElementwiseRule]: Variants<R> } = {
   sgd: {
     plain: SGD,
     'weight decay, maximize': { ...SGD, ...L2 },
@@ -83,13 +86,13 @@ const VARIANTS: { readonly [R in OptimizerRule]: Variants<R> } = {
 };
 
 /** Rules that look at the sign of a gradient have kinks. */
-const KINKS: ReadonlySet<OptimizerRule> = new Set(['lion', 'rprop', 'deltaBarDelta', 'adamax']);
+const KINKS: ReadonlySet<ElementwiseRule> = new Set(['lion', 'rprop', 'deltaBarDelta', 'adamax']);
 
 /**
  * One step of every size in `sizes` at once. The slots are in [1, 2), so that roots are at least 0.5 and, before bias correction,
  * a step is below 4; at the first step Adam's second moment counts a thousandfold less, and its first one ten times more.
  */
-function stepCase<R extends OptimizerRule>(
+function stepCase<R extends ElementwiseRule>(
   rule: R,
   name: string,
   attrs: RuleAttrs[R] & StepAttrs,
@@ -128,7 +131,7 @@ function stepCase<R extends OptimizerRule>(
 
 const SIZES = [[1], [0, 3], [15, 16, 17], [4, 33]];
 
-function casesOf<R extends OptimizerRule>(rule: R): OpCase[] {
+function casesOf<R extends ElementwiseRule>(rule: R): OpCase[] {
   const variants = Object.entries(VARIANTS[rule]) as [string, RuleAttrs[R] & StepAttrs][];
   const [[first, attrs]] = variants;
   return [
@@ -145,6 +148,105 @@ function casesOf<R extends OptimizerRule>(rule: R): OpCase[] {
     ),
     stepCase(rule, first, attrs, [100_003], 1),
   ];
+}
+
+const LARS = { momentum: 0.9, trustCoefficient: 0.1, eps: 1e-3, ratio: true };
+const LAMB = { beta1: 0.9, beta2: 0.99, eps: 1e-2, ratio: true };
+const ADAFACTOR = { beta2Decay: -0.8, eps1: null, eps2: 1e-3, d: 1 };
+const MUON = {
+  momentum: 0.9,
+  nesterov: true,
+  eps: 1e-7,
+  nsCoefficients: [3.4445, -4.775, 2.0315],
+  nsSteps: 5,
+  adjustLr: 'original',
+} as const;
+
+/** Shapes stepped together, options, and the sum of roundings that a result may be off by, in eps of weights and slots below 10. */
+const WHOLE: {
+  readonly [R in WholeRule]: readonly (readonly [string, RuleAttrs[R] & StepAttrs, number[][], number])[];
+} = {
+  lars: [
+    ['lars', LARS, [[0], [1], [15, 3]], 16],
+    ['decay, maximize', { ...LARS, ...L2 }, [[4, 5], [17]], 16],
+    ['clipped, no ratio', { ...LARS, ...SHAPED, weightDecay: 0.1, ratio: false }, [[3, 2]], 16],
+    ['large', { ...LARS, weightDecay: 0.1 }, [[100_003], [3]], 16],
+  ],
+  lamb: [
+    ['lamb', LAMB, [[0], [1], [15, 3]], 16],
+    ['decay, maximize', { ...LAMB, ...L2 }, [[4, 5], [17]], 16],
+    ['clipped, no ratio', { ...LAMB, ...SHAPED, weightDecay: 0.1, ratio: false }, [[3, 2]], 16],
+    ['large', { ...LAMB, ...DECOUPLED }, [[100_003], [3]], 16],
+  ],
+  adafactor: [
+    ['adafactor', ADAFACTOR, [[1], [5, 3], [17]], 16],
+    ['coupled, maximize', { ...ADAFACTOR, ...L2, d: 1.5 }, [[2, 3, 2]], 16],
+    [
+      'decoupled, clipped',
+      { ...ADAFACTOR, ...DECOUPLED, ...SHAPED, eps1: 1e-3, eps2: 1 },
+      [
+        [4, 5],
+        [1, 7],
+      ],
+      16,
+    ],
+    ['large', { ...ADAFACTOR, ...DECOUPLED }, [[70, 1429], [33_000], [2, 3, 33, 35]], 16],
+  ],
+  // The iteration multiplies small singular values by up to 3.44 a step, and errors with them.
+  muon: [
+    [
+      'muon',
+      MUON,
+      [
+        [1, 1],
+        [3, 5],
+        [5, 3],
+      ],
+      256,
+    ],
+    ['plain, maximize', { ...MUON, ...L2, nesterov: false, nsSteps: 2 }, [[2, 3, 2]], 256],
+    ['decoupled, clipped', { ...MUON, ...DECOUPLED, ...SHAPED, adjustLr: 'matchRmsAdamW' }, [[6, 4]], 256],
+    [
+      'large',
+      { ...MUON, ...DECOUPLED },
+      [
+        [70, 131],
+        [129, 66],
+        [300, 2],
+      ],
+      256,
+    ],
+  ],
+};
+
+function wholeCases<R extends WholeRule>(rule: R): OpCase[] {
+  return WHOLE[rule].flatMap(([name, attrs, shapes, count]) => {
+    const slots = ruleSlots(rule, attrs).length;
+    const width = 2 + slots;
+    const inputs = shapes.flatMap((shape, i) => [
+      float(shape, -1, 1, 10 * i + 1),
+      float(shape, 0.1, 1, 10 * i + 2),
+      ...Array.from({ length: slots }, (_, s) => float(ruleSlotShape(rule, s, shape), 1, 2, 10 * i + 3 + s)),
+    ]);
+    const large = name === 'large';
+    return (large ? [9] : [0, 9]).map(
+      (steps): OpCase => ({
+        name: `${name}, step ${steps}`,
+        inputs,
+        run: (...x) => {
+          const params = shapes.map((_, i) => {
+            const [w, g, ...rest] = x.slice(i * width, (i + 1) * width);
+            return { w, g, slots: rest };
+          });
+          const controls = 'clipValue' in attrs ? { scale: scale() } : {};
+          const next = optimizerStep(rule, attrs, lr(), stepAt(steps), params, controls);
+          return next.params.flatMap((p) => [p.w, ...p.slots]);
+        },
+        bound: { count, scale: (...x) => x.filter((_, i) => i % width !== 1).map((t: Tensor) => add(abs(t), 10)) },
+        grad: false,
+      }),
+    );
+  });
 }
 
 /** A closed gate leaves weight, slots and count; an open one is no gate. */
@@ -228,6 +330,60 @@ export const optimCases = {
     },
   ],
   ema: casesOf('ema'),
+  lars: [
+    ...wholeCases('lars'),
+    {
+      name: 'a weight of zeros takes a plain step',
+      inputs: [floats([0, 0]), floats([3, 4]), floats([0, 0])],
+      run: (w, g, v) => optimizerStep('lars', LARS, lr(), stepAt(0), [{ w, g, slots: [v] }]).params[0].w,
+      bound: { ulps: 2 },
+      expected: [-0.3, -0.4],
+      grad: false,
+    },
+  ],
+  lamb: [
+    ...wholeCases('lamb'),
+    {
+      name: 'steps as long as the weights',
+      inputs: [floats([3, 4]), floats([5, 5]), floats([0, 0]), floats([0, 0])],
+      run: (w, g, m, v) =>
+        optimizerStep('lamb', { ...LAMB, eps: 0 }, lr(), stepAt(0), [{ w, g, slots: [m, v] }]).params[0].w,
+      bound: { ulps: 8 },
+      expected: [3 - 0.5 * Math.SQRT1_2, 4 - 0.5 * Math.SQRT1_2],
+      grad: false,
+    },
+  ],
+  adafactor: [
+    ...wholeCases('adafactor'),
+    {
+      name: 'rows and columns of zeros stay',
+      inputs: [
+        floats([1, 1, 1, 1], [2, 2]),
+        floats([0, 0, 0, 2], [2, 2]),
+        floats([0, 0], [2, 1]),
+        floats([0, 0], [1, 2]),
+      ],
+      run: (w, g, r, c) =>
+        optimizerStep('adafactor', ADAFACTOR, lr(), stepAt(0), [{ w, g, slots: [r, c] }]).params[0].w,
+      bound: { ulps: 4 },
+      expected: [1, 1, 1, 0.9], // u = [0, 0, 0, 2] / 2, its RMS 0.5 < 1, RMS(w) = 1
+      grad: false,
+    },
+  ],
+  muon: [
+    ...wholeCases('muon'),
+    {
+      name: 'a multiple of an orthogonal matrix becomes nearly orthogonal',
+      inputs: [floats([0, 0, 0, 0], [2, 2]), floats([3, 4, -4, 3], [2, 2]), floats([0, 0, 0, 0], [2, 2])],
+      run: (w, g, v) => {
+        const attrs = { ...MUON, nsCoefficients: [1.5, -0.5, 0], nsSteps: 20 } as const; // converges to 1
+        return optimizerStep('muon', attrs, lr(), stepAt(0), [{ w, g, slots: [v] }]).params[0].w;
+      },
+      bound: { ulps: 64 },
+      expected: [-0.06, -0.08, 0.08, -0.06],
+      grad: false,
+    },
+  ],
   sumSquares: [
     ...[[[1]], [[3], [0], [2, 2]], [[17], [4096], [4097]], [[100_003], [33], [70_000]]].map(
       (shapes): OpCase => ({

@@ -84,7 +84,7 @@ async function run(
 }
 
 /** Bases of others, not optimizers themselves. */
-const ABSTRACT = ['Optimizer', 'FusedOptimizer', 'ParameterOptimizer'];
+const ABSTRACT = ['Optimizer', 'FusedOptimizer'];
 /** Every optimizer that the library exports, with its defaults. */
 const OPTIMIZERS = Object.entries(optim).filter(
   (e): e is [string, new (o: optim.OptimizerOptions) => optim.Optimizer] =>
