@@ -1,5 +1,6 @@
 /** Neurite: neural networks for Node.js. */
 
+export * as augment from './augment/index.js';
 export * as classic from './classic/index.js';
 export * from './core.js';
 export * as data from './data/index.js';

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { philox4x32 } from './philox.js';
+import { philox4x32 } from '../philox.js';
 import { streamKey, takeIndices } from './rng.js';
 
 /**

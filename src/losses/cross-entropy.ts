@@ -4,6 +4,7 @@ import {
   cast,
   DTypeError,
   equal,
+  isFloat,
   logicalAnd,
   logSoftmax,
   mul,
@@ -107,7 +108,8 @@ function picked(logP: Tensor): (y: Tensor) => Tensor {
  * The mean is PyTorch's: Σ w·l / Σ w, w the sample weight times the weight of the label's class, 0 for ignored labels.
  *
  * @param logits `[…, classes]`, float; scores before any softmax, or probabilities with `fromLogits: false`.
- * @param labels `[…]`, int32 or uint8, each in [0, classes); a label outside stops the run with a DataError.
+ * @param labels `[…]`, int32 or uint8, each in [0, classes); a label outside stops the run with a DataError. Or float, shares of
+ *   the classes in the logits' shape, as mixup makes them: then it is {@link categoricalCrossEntropy}.
  * @param options `reduction`, default 'mean'; `weights` `[…]`; `classWeights` `[classes]`; `labelSmoothing` in [0, 1];
  *   `ignoreIndex`; `fromLogits`, default true.
  * @returns a scalar, or the losses in the labels' shape with `reduction: 'none'` (0 where ignored); 0 when all are ignored
@@ -122,6 +124,11 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   const name = 'crossEntropy';
   checkLossOptions(name, options, ['classWeights', 'ignoreIndex', 'labelSmoothing', 'fromLogits']);
   checkFloat(name, logits, 'logits');
+  if (isShares(logits, labels)) {
+    const { ignoreIndex, ...rest } = options;
+    if (ignoreIndex === undefined) return categoricalCrossEntropy(logits, labels, rest);
+    throw new OptionError(`${name}: ignoreIndex is for class numbers, the labels are shares of classes`);
+  }
   checkLabels(name, logits, labels);
   if (options.fromLogits === false) {
     const logP = logOf(logits);
@@ -133,6 +140,11 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
     return reshape(flat, y.shape);
   };
   return overLabels(name, logits, labels, options, rows, () => logSoftmax(logits));
+}
+
+/** Whether labels are distributions over the classes, not numbers of them. */
+function isShares(logits: Tensor, labels: Tensor): boolean {
+  return labels instanceof Tensor && isFloat(labels.dtype) && sameShape(labels.shape, logits.shape);
 }
 
 /** {@link crossEntropy} under its longer name: integer labels. */

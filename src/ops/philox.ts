@@ -1,5 +1,5 @@
 import type { FloatDType } from '../dtype.js';
-import { philox4x32 } from '../graph/philox.js';
+import { philox4x32 } from '../philox.js';
 
 /** Where a random op draws: key of its stream, its index there, and the width of its numbers. */
 export interface Draw {

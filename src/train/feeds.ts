@@ -26,15 +26,28 @@ export class RowFeed implements Feed {
   private readonly table: Table;
   private readonly order: Int32Array;
   private readonly batchSize: number;
+  private readonly nameOf: (row: number) => string;
   /** Rows queued so far. */
   at: number;
 
-  constructor(program: Program, table: Table, order: Int32Array, batchSize: number, at = 0) {
+  constructor(
+    program: Program,
+    table: Table,
+    order: Int32Array,
+    batchSize: number,
+    at = 0,
+    nameOf = (row: number): string => `sample ${row}`,
+  ) {
     this.program = program;
     this.table = table;
     this.order = order;
     this.batchSize = batchSize;
     this.at = at;
+    this.nameOf = nameOf;
+  }
+
+  get length(): number {
+    return this.order.length;
   }
 
   issue(limit: number): Issued | null {
@@ -65,17 +78,18 @@ export class RowFeed implements Feed {
     const scalars = share === undefined ? {} : { scalars: [new Float32Array(count).fill(share)] };
     const results = this.program.inMode(() => step.scan({ data: this.table.tensors, indices, batch, ...scalars }));
     this.at += count * batch;
-    return { count, batch, results, origin: (k) => rowOrigin(this.table, indices.slice(k * batch, (k + 1) * batch)) };
+    return { count, batch, results, origin: (k) => this.origin(indices.slice(k * batch, (k + 1) * batch)) };
   }
-}
 
-function rowOrigin(table: Table, numbers: Int32Array): Origin {
-  return {
-    rows: () => {
-      const index = tensor(numbers, { dtype: 'int32' });
-      const rows = table.layout.unflatten(table.tensors.map((t) => take(t, index)));
-      return { ...rows, x: table.transform(rows.x) };
-    },
-    sample: (i) => `sample ${numbers[i]}`,
-  };
+  private origin(numbers: Int32Array): Origin {
+    const { table } = this;
+    return {
+      rows: () => {
+        const index = tensor(numbers, { dtype: 'int32' });
+        const rows = table.layout.unflatten(table.tensors.map((t) => take(t, index)));
+        return { ...rows, x: table.transform(rows.x) };
+      },
+      sample: (i) => this.nameOf(numbers[i]),
+    };
+  }
 }

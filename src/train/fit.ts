@@ -1,6 +1,7 @@
 import { BusyError, OptionError, randomState, restoreRandomState, type Tensor } from '../core.js';
 import type { Module } from '../nn/index.js';
 import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
+import { AugmentedSampler, BatchAugmenter } from './augmented.js';
 import { checkedWeights, type DataLike, type Source, sourceOf, Table } from './batch.js';
 import { inTraining } from './busy.js';
 import type { Callback } from './callback.js';
@@ -13,6 +14,7 @@ import {
   FIT_OPTIONS,
   type FitOptions,
   positive,
+  resolveAugment,
   resolveCallbacks,
   resolveClassWeights,
   resolveEma,
@@ -106,6 +108,7 @@ function settle(data: DataLike, options: FitOptions<never>) {
   const clipValue = positive('clipValue', options.clipValue);
   const ema = resolveEma(options.ema);
   const callbacks = builtIn(options, resolveCallbacks(options.callbacks ?? []));
+  const augmentation = resolveAugment(options.augment);
   const { resume } = options;
   if (resume !== undefined && (typeof resume !== 'string' || resume === '')) {
     throw new OptionError(`fit: resume is ${String(resume)}, expected 'auto' or the directory of the checkpoints`);
@@ -126,6 +129,7 @@ function settle(data: DataLike, options: FitOptions<never>) {
     clipNorm,
     clipValue,
     ema,
+    augmentation,
     callbacks,
   };
 }
@@ -143,6 +147,7 @@ function builtIn({ schedule, scheduleBy, timeLimit }: FitOptions<never>, callbac
 async function start(model: Plan['model'], settings: Settings, control: RunControl) {
   const { objective, optimizer, accumulate, shuffle, clipNorm, clipValue, ema, callbacks, epochs, validationEvery } =
     settings;
+  const { augmentation } = settings;
   const checkpoint = settings.resume === undefined ? null : await findCheckpoint(settings.resume, callbacks);
   // A share for validation is drawn as it was when the run began.
   if (checkpoint !== null) restoreRandomState(stateOf(checkpoint).began);
@@ -162,6 +167,7 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
     clipNorm,
     clipValue,
     classWeights,
+    mixed: augmentation?.mixes === true,
     afterUpdate: () => ema?.update(),
     rowsOf: (flat) => {
       const rows = form.rowsOf(flat);
@@ -171,15 +177,19 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
   });
   const endless = settings.stepsPerEpoch !== null;
   const shape = shapeOf(train, settings);
+  const rows = { batchSize: shape.batchSize as number, shuffle, endless };
   const sampler =
     train instanceof Table
-      ? new RowSampler(train, program, { batchSize: shape.batchSize as number, shuffle, endless })
+      ? augmentation === null
+        ? new RowSampler(train, program, rows)
+        : new AugmentedSampler(train, program, { ...rows, augmentation })
       : new StreamSampler(train, program, {
           where: 'fit',
           endless,
           labelled: true,
           form,
           targets: (y) => objective.targets(y),
+          augmenter: augmentation && new BatchAugmenter(augmentation),
         });
   const { batchSize, samples } = shape;
   const plan: Plan = {
@@ -204,6 +214,7 @@ async function start(model: Plan['model'], settings: Settings, control: RunContr
       ema: ema !== null,
       stepsPerEpoch: settings.stepsPerEpoch,
       samples,
+      augment: augmentation?.toString() ?? null,
     },
   };
   const session = new Session(plan, control);

@@ -1,3 +1,4 @@
+import { Augmentation } from '../augment/index.js';
 import { OptionError, Tensor, tensor } from '../core.js';
 import { classWeights as balancedWeights, labelsOf, TensorDataset } from '../data/index.js';
 import { EMA, type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
@@ -25,6 +26,11 @@ export interface FitOptions<Out = Tensor> extends ObjectiveOptions<Out> {
   readonly validation?: DataLike | number;
   /** Epochs from one validation to the next; the last epoch is always followed by one. Default 1. */
   readonly validationEvery?: number;
+  /**
+   * Random changes to pictures, made by threads while the program trains: what `augment.compose` gives. x is `[n, height, width]` or
+   * `[n, height, width, channels]`. Validation has the pictures as they are.
+   */
+  readonly augment?: Augmentation;
   /** One weight >= 0 a sample, in the order of the data: factor of its loss. */
   readonly sampleWeight?: ArrayLike<number> | Tensor;
   /** One weight >= 0 a class, or 'balanced': n / (classes · count). Training only. */
@@ -72,6 +78,7 @@ export const FIT_OPTIONS: readonly string[] = [
   'stepsPerEpoch',
   'validation',
   'validationEvery',
+  'augment',
   'sampleWeight',
   'classWeight',
   'accumulate',
@@ -100,6 +107,15 @@ export function resolveEma(given: FitOptions['ema']): EMA | null {
   if (given === undefined) return null;
   if (given instanceof EMA) return given;
   throw new OptionError(`fit: ema is ${String(given)}, expected new optim.EMA(model, { decay })`);
+}
+
+export function resolveAugment(given: FitOptions['augment']): Augmentation | null {
+  if (given === undefined) return null;
+  if (given instanceof Augmentation) return given;
+  const hint = Array.isArray(given) ? '; put the list into augment.compose' : '';
+  throw new OptionError(
+    `fit: augment is ${String(given)}, expected what augment.compose or augment.rotate gives${hint}`,
+  );
 }
 
 /** A finite number above 0, or null when it was not given. */

@@ -16,6 +16,8 @@ export interface RunConfig {
   readonly ema: boolean;
   readonly stepsPerEpoch: number | null;
   readonly samples: number | null;
+  /** Steps of the augmentation, when there is one. */
+  readonly augment: string | null;
 }
 
 /** Of an epoch that is not finished. */
@@ -126,7 +128,7 @@ export function stateOf({ state, path }: LoadedCheckpoint): RunState {
 /** Throws unless a run of `config` can go on from the state; warns when its bits may differ. */
 export function checkConfig(path: string, { config: saved, machine: then }: RunState, config: RunConfig): void {
   for (const key of Object.keys(config) as (keyof RunConfig)[]) {
-    if (saved[key] === config[key]) continue;
+    if ((saved[key] ?? null) === config[key]) continue; // older files lack some
     throw new OptionError(
       `fit: resume "${path}": the checkpoint was made with ${key} ${saved[key]}, this run has ${config[key]}; use the same, ` +
         'or start a new run from its model with model.loadStateDict',

@@ -2,6 +2,7 @@ import { DataError, type RandomState, randomState, restoreRandomState, type Tens
 import type { Pipeline, PipelineIterator } from '../data/index.js';
 import type { JsonValue } from '../json.js';
 import { leaves } from '../tree.js';
+import type { BatchAugmenter } from './augmented.js';
 import { describe, Layout, type Rows, type Source, Table, type TensorTree } from './batch.js';
 import type { Feed, Issued, Part } from './chunks.js';
 import { type Program, RowFeed } from './feeds.js';
@@ -111,6 +112,8 @@ interface StreamPosition {
   readonly pass: number;
   readonly ended: boolean;
   readonly iterator: JsonValue;
+  /** Of the augmentation, when there is one. */
+  readonly augment?: JsonValue;
 }
 
 export interface StreamOptions {
@@ -121,6 +124,8 @@ export interface StreamOptions {
   readonly form: Form;
   /** Makes the targets of a batch what the loss takes. */
   readonly targets: (y: TensorTree) => Promise<TensorTree>;
+  /** Changes the pictures of batches. */
+  readonly augmenter?: BatchAugmenter | null;
 }
 
 /** Batches of a pipeline: a native call each. The next is asked for only when it can be queued. */
@@ -169,12 +174,14 @@ export class StreamSampler implements Sampler {
 
   stateDict(): JsonValue {
     const { pass, atEnd: ended, iterator } = this;
-    const position: StreamPosition = { pass, ended, iterator: ended ? null : (iterator?.state() ?? null) };
+    const augment = this.options.augmenter?.stateDict() ?? null;
+    const position: StreamPosition = { pass, ended, iterator: ended ? null : (iterator?.state() ?? null), augment };
     return position as unknown as JsonValue;
   }
 
   async loadStateDict(state: JsonValue): Promise<void> {
-    const { pass, ended, iterator } = state as unknown as StreamPosition;
+    const { pass, ended, iterator, augment = null } = state as unknown as StreamPosition;
+    this.options.augmenter?.loadStateDict(augment);
     this.pass = pass;
     this.atEnd = ended;
     if (iterator !== null) this.iterator = this.pipeline.iterate({ state: iterator });
@@ -183,6 +190,7 @@ export class StreamSampler implements Sampler {
   async close(): Promise<void> {
     await this.iterator?.return?.();
     this.iterator = null;
+    await this.options.augmenter?.close();
   }
 
   private nextPass(): void {
@@ -190,6 +198,7 @@ export class StreamSampler implements Sampler {
     this.iterator = null;
     this.batches = 0;
     this.atEnd = false;
+    this.options.augmenter?.nextPass();
   }
 
   /** The next batch; null at the end of the pass. */
@@ -210,7 +219,8 @@ export class StreamSampler implements Sampler {
     }
     this.batches++;
     const rows = rowsOf(where, value, labelled, this.batches);
-    return rows.y === undefined ? rows : { ...rows, y: await this.options.targets(rows.y) };
+    const prepared = rows.y === undefined ? rows : { ...rows, y: await this.options.targets(rows.y) };
+    return (await this.options.augmenter?.change(prepared)) ?? prepared;
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   add,
+  argmax,
   cast,
   checkFinite,
   clip,
@@ -28,6 +29,8 @@ export interface StepPlan {
   readonly clipNorm: number | null;
   readonly clipValue: number | null;
   readonly classWeights: Tensor | null;
+  /** Whether targets are shares of classes, made of class numbers by mixup or cutmix: metrics get the largest share's class. */
+  readonly mixed: boolean;
   /** Called after the update while the step is traced. */
   readonly afterUpdate: () => void;
   /** Rows from the arguments of the step, as the model takes them. */
@@ -43,7 +46,8 @@ export function trainingProgram(plan: StepPlan): Program {
     const weights = classWeights === null ? weight : classWeighted(objective.where, classWeights, targets, weight);
     const [outputs, added] = forwardWithLosses(model, x);
     const [loss, ...rest] = objective.lossOf(outputs, targets, weights, added);
-    return [loss, [...rest, ...objective.metricSums(outputs, targets)]];
+    const labels = plan.mixed ? argmax(targets as Tensor, { axis: -1 }) : targets;
+    return [loss, [...rest, ...objective.metricSums(outputs, labels)]];
   });
   const update = (grads: Gradients): void => {
     optimizer.update(model, clipped(grads, plan));

@@ -313,7 +313,7 @@ describe('bad input', () => {
       ShapeError,
       () => crossEntropy(x, labels, { weights: zeros([4]) }),
     ],
-    ['or categoricalCrossEntropy', DTypeError, () => crossEntropy(x, y)],
+    ['or categoricalCrossEntropy', DTypeError, () => crossEntropy(x, y.cast('bool'))],
     [
       'categoricalCrossEntropy: got outputs [3, 4] and targets [3]',
       ShapeError,

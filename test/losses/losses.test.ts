@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   binaryCrossEntropy,
+  categoricalCrossEntropy,
   crossEntropy,
   DataError,
   DTypeError,
@@ -77,13 +78,29 @@ describe('crossEntropy', () => {
     expect(await crossEntropy(tensor([1, 2, 3]), tensor(2, { dtype: 'int32' })).item()).toBe(want);
   });
 
+  it('takes shares of classes, as mixup makes them', async () => {
+    const logits = tensor([
+      [1, 2, 3],
+      [0, 1, 0],
+    ]);
+    const shares = tensor([
+      [0.25, 0, 0.75],
+      [0, 1, 0],
+    ]);
+    const options = { labelSmoothing: 0.1, weights: tensor([1, 3]) };
+    expect(await crossEntropy(logits, shares, options).item()).toBe(
+      await categoricalCrossEntropy(logits, shares, options).item(),
+    );
+    expect(() => crossEntropy(logits, shares, { ignoreIndex: 1 })).toThrow('ignoreIndex is for class numbers');
+  });
+
   it('says what is wrong with labels', async () => {
     const logits = zeros([4, 3]);
     expect(() => crossEntropy(logits, zeros([4]))).toThrow(DTypeError);
     expect(() => crossEntropy(logits, zeros([4]))).toThrow(
       /float32 labels, expected int32 class numbers; use labels\.cast\('int32'\)/,
     );
-    expect(() => crossEntropy(logits, zeros([4, 3]))).toThrow(/one-hot: use argmax/);
+    expect(() => crossEntropy(logits, zeros([4, 3], { dtype: 'bool' }))).toThrow(/one-hot: use argmax/);
     expect(() => crossEntropy(logits, int32([0, 1, 2, 0], [4, 1]))).toThrow(
       new ShapeError(
         'crossEntropy: got logits [4, 3] and labels [4, 1], expected labels [4]; reshape the labels to [4]',
