@@ -49,69 +49,103 @@ NEURITE_INLINE V minimum(V a, V b) {
   return select(is_nan(a), a, min(a, b));
 }
 
-template <class T>
-NEURITE_INLINE void floating_micro(int code, T* out, const T* a, const T* b, int64_t n) {
+// Hands the body of a micro-operation to `visit`: one(f), two(f), three(f) by its operands, or many(f) and many_two(f)
+// where f is long and must not be repeated in the code.
+template <class T, class Visit>
+NEURITE_INLINE void visit_floating(int code, Visit visit) {
   using V = Vec<T>;
   const V one = V::set(1), zero = V::set(0), infinity = V::set(kInfinity);
   switch (static_cast<Micro>(code)) {
-    case Micro::POW: return map(out, a, b, n, [](V x, V y) { return pow(x, y); });
-    case Micro::TANH_GRAD: return map(out, a, b, n, [one](V g, V y) { return g * ((one - y) * (one + y)); });
-    case Micro::SIGMOID_GRAD: return map(out, a, b, n, [one](V g, V y) { return g * (y * (one - y)); });
-    case Micro::FLOOR: return map(out, a, n, [](V x) { return floor(x); });
-    case Micro::CEIL: return map(out, a, n, [](V x) { return ceil(x); });
-    case Micro::ROUND: return map(out, a, n, [](V x) { return round(x); });
-    case Micro::TRUNC: return map(out, a, n, [](V x) { return trunc(x); });
-    case Micro::SQRT: return map(out, a, n, [](V x) { return sqrt(x); });
-    case Micro::RSQRT: return map(out, a, n, [one](V x) { return one / sqrt(x); });
-    case Micro::RECIPROCAL: return map(out, a, n, [one](V x) { return one / x; });
-    case Micro::EXP: return map(out, a, n, [](V x) { return exp(x); });
-    case Micro::EXPM1: return map(out, a, n, [](V x) { return expm1(x); });
-    case Micro::LOG: return map(out, a, n, [](V x) { return log(x); });
-    case Micro::LOG1P: return map(out, a, n, [](V x) { return log1p(x); });
-    case Micro::SIN: return map(out, a, n, [](V x) { return sin(x); });
-    case Micro::COS: return map(out, a, n, [](V x) { return cos(x); });
-    case Micro::TAN: return map(out, a, n, [](V x) { return tan(x); });
-    case Micro::TANH: return map(out, a, n, [](V x) { return tanh(x); });
-    case Micro::SIGMOID: return map(out, a, n, [](V x) { return sigmoid(x); });
-    case Micro::ERF: return map(out, a, n, [](V x) { return erf(x); });
-    case Micro::SOFTPLUS: return map(out, a, n, [](V x) { return softplus(x); });
-    case Micro::IS_FINITE: return map(out, a, n, [=](V x) { return select(lt(abs(x), infinity), one, zero); });
-    case Micro::IS_NAN: return map(out, a, n, [=](V x) { return select(is_nan(x), one, zero); });
+    case Micro::POW: return visit.many_two([](V x, V y) { return pow(x, y); });
+    case Micro::TANH_GRAD: return visit.two([one](V g, V y) { return g * ((one - y) * (one + y)); });
+    case Micro::SIGMOID_GRAD: return visit.two([one](V g, V y) { return g * (y * (one - y)); });
+    case Micro::FLOOR: return visit.one([](V x) { return floor(x); });
+    case Micro::CEIL: return visit.one([](V x) { return ceil(x); });
+    case Micro::ROUND: return visit.one([](V x) { return round(x); });
+    case Micro::TRUNC: return visit.one([](V x) { return trunc(x); });
+    case Micro::SQRT: return visit.one([](V x) { return sqrt(x); });
+    case Micro::RSQRT: return visit.one([one](V x) { return one / sqrt(x); });
+    case Micro::RECIPROCAL: return visit.one([one](V x) { return one / x; });
+    case Micro::EXP: return visit.many([](V x) { return exp(x); });
+    case Micro::EXPM1: return visit.many([](V x) { return expm1(x); });
+    case Micro::LOG: return visit.many([](V x) { return log(x); });
+    case Micro::LOG1P: return visit.many([](V x) { return log1p(x); });
+    case Micro::SIN: return visit.many([](V x) { return sin(x); });
+    case Micro::COS: return visit.many([](V x) { return cos(x); });
+    case Micro::TAN: return visit.many([](V x) { return tan(x); });
+    case Micro::TANH: return visit.many([](V x) { return tanh(x); });
+    case Micro::SIGMOID: return visit.many([](V x) { return sigmoid(x); });
+    case Micro::ERF: return visit.many([](V x) { return erf(x); });
+    case Micro::SOFTPLUS: return visit.many([](V x) { return softplus(x); });
+    case Micro::IS_FINITE: return visit.one([=](V x) { return select(lt(abs(x), infinity), one, zero); });
+    case Micro::IS_NAN: return visit.one([=](V x) { return select(is_nan(x), one, zero); });
     default: return;  // the verifier lets no other code through
   }
 }
 
-template <class T>
-void micro(int code, T* out, const T* a, const T* b, const T* c, int64_t n) noexcept {
+template <class T, class Visit>
+NEURITE_INLINE void visit_micro(int code, Visit visit) {
   using V = Vec<T>;
   const V one = V::set(1), zero = V::set(0);
   switch (static_cast<Micro>(code)) {
-    case Micro::ADD: return map(out, a, b, n, [](V x, V y) { return x + y; });
-    case Micro::SUB: return map(out, a, b, n, [](V x, V y) { return x - y; });
-    case Micro::MUL: return map(out, a, b, n, [](V x, V y) { return x * y; });
-    case Micro::DIV: return map(out, a, b, n, [](V x, V y) { return x / y; });
-    case Micro::MAXIMUM: return map(out, a, b, n, [](V x, V y) { return maximum(x, y); });
-    case Micro::MINIMUM: return map(out, a, b, n, [](V x, V y) { return minimum(x, y); });
-    case Micro::EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, y), one, zero); });
-    case Micro::NOT_EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, y), zero, one); });
-    case Micro::LESS: return map(out, a, b, n, [=](V x, V y) { return select(lt(x, y), one, zero); });
-    case Micro::LESS_EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(le(x, y), one, zero); });
-    case Micro::GREATER: return map(out, a, b, n, [=](V x, V y) { return select(lt(y, x), one, zero); });
-    case Micro::GREATER_EQUAL: return map(out, a, b, n, [=](V x, V y) { return select(le(y, x), one, zero); });
-    case Micro::AND: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, zero) | eq(y, zero), zero, one); });
-    case Micro::OR: return map(out, a, b, n, [=](V x, V y) { return select(eq(x, zero) & eq(y, zero), zero, one); });
-    case Micro::NOT: return map(out, a, n, [=](V x) { return select(eq(x, zero), one, zero); });
-    case Micro::WHERE: return map(out, a, b, c, n, [=](V x, V y, V z) { return select(eq(x, zero), z, y); });
-    case Micro::NEG: return map(out, a, n, [](V x) { return neg(x); });
-    case Micro::ABS: return map(out, a, n, [](V x) { return abs(x); });
+    case Micro::ADD: return visit.two([](V x, V y) { return x + y; });
+    case Micro::SUB: return visit.two([](V x, V y) { return x - y; });
+    case Micro::MUL: return visit.two([](V x, V y) { return x * y; });
+    case Micro::DIV: return visit.two([](V x, V y) { return x / y; });
+    case Micro::MAXIMUM: return visit.two([](V x, V y) { return maximum(x, y); });
+    case Micro::MINIMUM: return visit.two([](V x, V y) { return minimum(x, y); });
+    case Micro::EQUAL: return visit.two([=](V x, V y) { return select(eq(x, y), one, zero); });
+    case Micro::NOT_EQUAL: return visit.two([=](V x, V y) { return select(eq(x, y), zero, one); });
+    case Micro::LESS: return visit.two([=](V x, V y) { return select(lt(x, y), one, zero); });
+    case Micro::LESS_EQUAL: return visit.two([=](V x, V y) { return select(le(x, y), one, zero); });
+    case Micro::GREATER: return visit.two([=](V x, V y) { return select(lt(y, x), one, zero); });
+    case Micro::GREATER_EQUAL: return visit.two([=](V x, V y) { return select(le(y, x), one, zero); });
+    case Micro::AND: return visit.two([=](V x, V y) { return select(eq(x, zero) | eq(y, zero), zero, one); });
+    case Micro::OR: return visit.two([=](V x, V y) { return select(eq(x, zero) & eq(y, zero), zero, one); });
+    case Micro::NOT: return visit.one([=](V x) { return select(eq(x, zero), one, zero); });
+    case Micro::WHERE: return visit.three([=](V x, V y, V z) { return select(eq(x, zero), z, y); });
+    case Micro::NEG: return visit.one([](V x) { return neg(x); });
+    case Micro::ABS: return visit.one([](V x) { return abs(x); });
     case Micro::SIGN:
-      return map(out, a, n, [=](V x) { return select(lt(zero, x), one, select(lt(x, zero), zero - one, x)); });
-    case Micro::RELU: return map(out, a, n, [=](V x) { return relu(x, zero); });
-    case Micro::RELU_GRAD: return map(out, a, b, n, [=](V g, V y) { return select(lt(zero, y), g, zero); });
+      return visit.one([=](V x) { return select(lt(zero, x), one, select(lt(x, zero), zero - one, x)); });
+    case Micro::RELU: return visit.one([=](V x) { return relu(x, zero); });
+    case Micro::RELU_GRAD: return visit.two([=](V g, V y) { return select(lt(zero, y), g, zero); });
     default:
-      if constexpr (is_floating<T>) floating_micro(code, out, a, b, n);
+      if constexpr (is_floating<T>) visit_floating<T>(code, visit);
       return;
   }
+}
+
+template <class T>
+struct MapVisit {
+  T* out;
+  const T *a, *b, *c;
+  int64_t n;
+  template <class F>
+  NEURITE_INLINE void one(F f) const {
+    map(out, a, n, f);
+  }
+  template <class F>
+  NEURITE_INLINE void two(F f) const {
+    map(out, a, b, n, f);
+  }
+  template <class F>
+  NEURITE_INLINE void three(F f) const {
+    map(out, a, b, c, n, f);
+  }
+  template <class F>
+  NEURITE_INLINE void many(F f) const {
+    map(out, a, n, f);
+  }
+  template <class F>
+  NEURITE_INLINE void many_two(F f) const {
+    map(out, a, b, n, f);
+  }
+};
+
+template <class T>
+void micro(int code, T* out, const T* a, const T* b, const T* c, int64_t n) noexcept {
+  visit_micro<T>(code, MapVisit<T>{out, a, b, c, n});
 }
 
 // Float to integer truncates towards zero and saturates; NaN gives 0.

@@ -3,6 +3,7 @@
 #pragma once
 // clang-format off
 #include "elementwise.inl.h"
+#include "chain.inl.h"
 #include "reduce.inl.h"
 #include "softmax.inl.h"
 #include "norm.inl.h"

@@ -124,6 +124,23 @@ struct BatchNormArgs {
   T* y;
 };
 
+// An elementwise expression as steps, each a micro-operation on the result of the step before or on memory. For a block
+// of at most kChainBlock elements at a time all steps run in order, so an output may lie on a dense input that no later
+// step reads.
+inline constexpr int64_t kChainBlock = 512;
+template <class P>
+struct ChainOperand {
+  P* data;        // null: of a, the result of the step before; of out, it is not stored
+  int64_t moves;  // -1: as far as the elements; 0: memory of one block, used again for the next
+  bool scalar;    // *data for all elements
+};
+template <class T>
+struct ChainStep {
+  int32_t code;
+  ChainOperand<const T> a, b, c;
+  ChainOperand<T> out;
+};
+
 template <class T>
 struct Kernels {
 #define NEURITE_KERNEL(result, name, arguments) result(*name) arguments noexcept;

@@ -1,19 +1,21 @@
 #include "fused.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "../base/checked.h"
-#include "../base/prefetch.h"
 #include "view.h"
 
 namespace neurite {
 namespace {
 
-constexpr int64_t kTileBytes = 12 << 10;  // what a tile's registers may take of L1, beside the next tile's lines
-constexpr int64_t kMinTile = 64;
+constexpr int64_t kTileBytes = 12 << 10;  // what the buffers of a tile may take of L1
 constexpr int64_t kMaxTile = 4096;
 constexpr int64_t kTaskCost = 64 << 10;  // in units of one simple operation on one element: about 10 microseconds
-constexpr int kMaxRegisters = 64 + 64 + 256;
+constexpr int32_t kMaxInputs = 64;
+constexpr int32_t kMaxConstants = 64;
+constexpr int32_t kMaxMicros = 256;
+constexpr int32_t kMaxOutputs = 64;
 
 template <class T>
 constexpr DType dtype_of() {
@@ -59,12 +61,15 @@ Fused<T>::Fused(const FusedPlan& plan, InstructionReader& reader) : elements_(pl
   }
   for (const double value : plan.constants) constants_.push_back(static_cast<T>(value));
   for (const FusedPlan::Micro& micro : plan.micros) {
-    const auto operand = [&](int i) { return micro.operands[i] < 0 ? micro.operands[0] : micro.operands[i]; };
-    micros_.push_back({micro.code, operand(0), operand(1), operand(2), 0});
+    Micro& to = micros_.emplace_back();
+    to.code = micro.code;
+    while (to.arity < 3 && micro.operands[to.arity] >= 0) ++to.arity;
+    std::copy_n(micro.operands, 3, to.operands);
   }
   for (const FusedPlan::Output& output : plan.outputs)
-    outputs_.push_back({output.memory, output.dtype, output.reg, false});
+    outputs_.push_back({output.memory, output.dtype, output.reg, false, -1});
   choose_direct_outputs();
+  chain_micros();
   plan_buffers(reader);
 
   int64_t cost = static_cast<int64_t>(inputs_.size() + outputs_.size());
@@ -95,13 +100,13 @@ void Fused<T>::classify(Input& input) const {
   }
 }
 
+/** The last micro-operation that reads each register, or -1. */
 template <class T>
 std::vector<int64_t> Fused<T>::last_uses() const {
-  const size_t first_micro = inputs_.size() + constants_.size();
-  std::vector<int64_t> last(first_micro + micros_.size(), -1);
+  std::vector<int64_t> last(static_cast<size_t>(first_micro()) + micros_.size(), -1);
   for (size_t i = 0; i < micros_.size(); ++i) {
-    for (const int32_t reg : {micros_[i].a, micros_[i].b, micros_[i].c}) {
-      last[static_cast<size_t>(reg)] = static_cast<int64_t>(i);
+    for (int o = 0; o < micros_[i].arity; ++o) {
+      last[static_cast<size_t>(micros_[i].operands[o])] = static_cast<int64_t>(i);
     }
   }
   return last;
@@ -109,7 +114,6 @@ std::vector<int64_t> Fused<T>::last_uses() const {
 
 template <class T>
 void Fused<T>::choose_direct_outputs() {
-  const auto first_micro = static_cast<int32_t>(inputs_.size() + constants_.size());
   const std::vector<int64_t> last = last_uses();
   for (Input& input : inputs_) {
     // An input that is itself an output is stored last, when an output in its place may have been written already.
@@ -121,67 +125,96 @@ void Fused<T>::choose_direct_outputs() {
   }
   for (size_t o = 0; o < outputs_.size(); ++o) {
     Output& output = outputs_[o];
-    if (output.reg < first_micro || output.dtype != dtype_of<T>()) continue;
-    Micro& micro = micros_[static_cast<size_t>(output.reg - first_micro)];
-    if (micro.buffer < 0) continue;  // already written to another output
+    if (output.reg < first_micro() || output.dtype != dtype_of<T>()) continue;
+    const int64_t position = output.reg - first_micro();
+    Micro& micro = micros_[static_cast<size_t>(position)];
+    if (micro.kept == Kept::OUTPUT) continue;  // already written to another output
     // Writing straight to memory must not destroy an input in the same place that a later micro-operation reads.
-    const int64_t position = output.reg - first_micro;
     bool safe = true;
     for (size_t i = 0; i < inputs_.size(); ++i) {
       if (inputs_[i].source == Source::DIRECT && inputs_[i].memory == output.memory && last[i] > position) safe = false;
     }
     if (!safe) continue;
-    micro.buffer = -1 - static_cast<int32_t>(o);
+    micro.kept = Kept::OUTPUT;
+    micro.at = static_cast<int32_t>(o);
     output.direct = true;
+  }
+}
+
+/** Finds results that the next micro-operation takes from the vector registers, and the others that need memory. */
+template <class T>
+void Fused<T>::chain_micros() {
+  const auto keep = [&](int32_t reg, Kept where) {
+    if (reg < first_micro()) return;
+    Micro& micro = micros_[static_cast<size_t>(reg - first_micro())];
+    if (micro.kept != Kept::OUTPUT && micro.kept != Kept::TILE) micro.kept = where;
+  };
+  for (size_t i = 0; i < micros_.size(); ++i) {
+    Micro& micro = micros_[i];
+    const int32_t previous = i == 0 ? -1 : first_micro() + static_cast<int32_t>(i) - 1;
+    const auto code = static_cast<neurite::Micro>(micro.code);
+    const bool commutes = code == neurite::Micro::ADD || code == neurite::Micro::MUL;
+    if (commutes && micro.operands[1] == previous) std::swap(micro.operands[0], micro.operands[1]);
+    micro.chained = micro.operands[0] == previous;
+    for (int o = micro.chained ? 1 : 0; o < micro.arity; ++o) keep(micro.operands[o], Kept::BLOCK);
+  }
+  for (const Output& output : outputs_) {
+    if (!output.direct) keep(output.reg, Kept::TILE);
   }
 }
 
 template <class T>
 void Fused<T>::plan_buffers(InstructionReader& reader) {
   for (Input& input : inputs_) {
-    if (input.source != Source::DIRECT) input.buffer = buffers_++;
+    if (input.source != Source::DIRECT && input.source != Source::SCALAR) input.buffer = tile_buffers_++;
   }
-  for (size_t i = 0; i < constants_.size(); ++i) constant_buffers_.push_back(buffers_++);
-
-  // Micro results share buffers: one is free again after its last reader, which may write its result over it.
-  const auto first_micro = static_cast<int32_t>(inputs_.size() + constants_.size());
-  std::vector<int64_t> last = last_uses();
-  for (const Output& output : outputs_) {
-    if (!output.direct) last[static_cast<size_t>(output.reg)] = std::numeric_limits<int64_t>::max();
-  }
+  // Results of one block share buffers: one is free again after its last reader, which may write its result over it.
+  const std::vector<int64_t> last = last_uses();
   std::vector<int> free;
   for (size_t i = 0; i < micros_.size(); ++i) {
     Micro& micro = micros_[i];
-    int32_t operands[3] = {micro.a, micro.b, micro.c};
-    std::sort(operands, operands + 3);
-    for (int32_t* reg = operands; reg != std::unique(operands, operands + 3); ++reg) {
-      if (*reg < first_micro || last[static_cast<size_t>(*reg)] != static_cast<int64_t>(i)) continue;
-      const int32_t buffer = micros_[static_cast<size_t>(*reg - first_micro)].buffer;
-      if (buffer >= 0) free.push_back(buffer);
+    int32_t* const end = micro.operands + micro.arity;
+    for (int32_t* reg = micro.operands; reg != end; ++reg) {
+      if (std::find(micro.operands, reg, *reg) != reg || *reg < first_micro()) continue;
+      if (last[static_cast<size_t>(*reg)] != static_cast<int64_t>(i)) continue;
+      const Micro& from = micros_[static_cast<size_t>(*reg - first_micro())];
+      if (from.kept == Kept::BLOCK) free.push_back(from.at);
     }
-    if (micro.buffer < 0) continue;
+    if (micro.kept == Kept::TILE) micro.at = tile_buffers_++;
+    if (micro.kept != Kept::BLOCK) continue;
     if (free.empty()) {
-      micro.buffer = buffers_++;
+      micro.at = block_buffers_++;
     } else {
-      micro.buffer = free.back();
+      micro.at = free.back();
       free.pop_back();
     }
-    if (last[static_cast<size_t>(first_micro) + i] < 0) free.push_back(micro.buffer);  // nobody reads it
   }
+  for (Output& output : outputs_) {
+    const auto reg = static_cast<size_t>(output.reg);
+    const bool scalar = reg < inputs_.size() ? inputs_[reg].source == Source::SCALAR : output.reg < first_micro();
+    if (scalar) output.fill = tile_buffers_++;
+  }
+  choose_tile();
+  // One more tile of the widest element stages strided inputs of another dtype.
+  reader.need_worker(tile_ * (tile_buffers_ * static_cast<int64_t>(sizeof(T)) + 8) +
+                     block_buffers_ * kChainBlock * static_cast<int64_t>(sizeof(T)));
+}
 
-  const auto streams = static_cast<int64_t>(inputs_.size() + outputs_.size()) + buffers_;
-  const int64_t tile = kTileBytes / (streams * static_cast<int64_t>(sizeof(T)));
-  tile_ = std::clamp(tile / kMinTile * kMinTile, kMinTile, kMaxTile);
+/** Whole blocks, and whole periods of the inputs that repeat where that is possible. */
+template <class T>
+void Fused<T>::choose_tile() {
+  const int64_t most = kTileBytes / (std::max(1, tile_buffers_) * static_cast<int64_t>(sizeof(T)));
+  tile_ = std::clamp(most / kChainBlock * kChainBlock, kChainBlock, kMaxTile);
   for (const Input& input : inputs_) {
     if (input.source != Source::PERIODIC || input.period > tile_) continue;
-    tile_ = tile_ / input.period * input.period;
+    const int64_t both = std::lcm(input.period, kChainBlock);
+    const int64_t unit = both <= tile_ ? both : input.period;
+    tile_ = tile_ / unit * unit;
     break;
   }
   for (Input& input : inputs_) {
     if (input.source == Source::PERIODIC && tile_ % input.period != 0) input.source = Source::STRIDED;
   }
-  // One more tile of the widest element stages strided inputs of another dtype.
-  reader.need_worker(tile_ * (buffers_ * static_cast<int64_t>(sizeof(T)) + 8));
 }
 
 template <class T>
@@ -223,77 +256,70 @@ const T* Fused<T>::load_tile(const Input& input, const RunContext& context, T* b
   return buffer;
 }
 
-/** Memory would rest while all but the first and last micro-operation work on registers; so the next tile comes then.
- */
-template <class T>
-void Fused<T>::fetch_tile(const RunContext& context, int64_t begin) const noexcept {
-  constexpr int64_t line = 64 / sizeof(T);
-  const int64_t end = std::min(elements_, begin + tile_);
-  for (const Input& input : inputs_) {
-    if (input.source != Source::DIRECT) continue;
-    const T* const from = context.at<T>(input.memory);
-    for (int64_t i = begin; i < end; i += line) NEURITE_PREFETCH(from + i);
-  }
-  for (const Output& output : outputs_) {
-    if (!output.direct) continue;
-    const T* const to = context.at<T>(output.memory);
-    for (int64_t i = begin; i < end; i += line) NEURITE_PREFETCH_WRITE(to + i);
-  }
-}
-
 template <class T>
 void Fused<T>::run_tiles(RunContext& context, int64_t first, int64_t last, int worker) const noexcept {
   const Kernels<T>& kernels = context.table<T>();
   T* const buffers = reinterpret_cast<T*>(context.scratch(worker));
-  std::byte* const staging = reinterpret_cast<std::byte*>(buffers + buffers_ * tile_);
+  T* const blocks = buffers + tile_buffers_ * tile_;
+  std::byte* const staging = reinterpret_cast<std::byte*>(blocks + block_buffers_ * kChainBlock);
   const auto buffer = [&](int i) { return buffers + i * tile_; };
   const int64_t widest = std::min(tile_, elements_ - first * tile_);
-  const T* regs[kMaxRegisters];
-  size_t reg = 0;
-  for (const Input& input : inputs_) {
+  const size_t computed = inputs_.size() + constants_.size();
+  T values[kMaxInputs];  // of inputs that are one value
+  ChainOperand<const T> regs[kMaxInputs + kMaxConstants + kMaxMicros];
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
     if (input.source == Source::SCALAR) {
-      T value;
-      kernels.load(&value, context.at<std::byte>(input.memory), input.dtype, 1);
-      std::fill_n(buffer(input.buffer), widest, value);
-      regs[reg] = buffer(input.buffer);
+      kernels.load(&values[i], context.at<std::byte>(input.memory), input.dtype, 1);
+      regs[i] = {&values[i], 0, true};
     } else if (input.source == Source::PERIODIC) {
       T* const tile = buffer(input.buffer);
       const int64_t once = std::min(input.period, widest);
       kernels.load(tile, context.at<std::byte>(input.memory), input.dtype, once);
-      for (int64_t i = once; i < widest; i += input.period) {
-        std::memcpy(tile + i, tile, static_cast<size_t>(std::min(input.period, widest - i)) * sizeof(T));
+      for (int64_t k = once; k < widest; k += input.period) {
+        std::memcpy(tile + k, tile, static_cast<size_t>(std::min(input.period, widest - k)) * sizeof(T));
       }
-      regs[reg] = tile;
+      regs[i] = {tile, -1, false};
     }
-    ++reg;
   }
-  for (size_t i = 0; i < constants_.size(); ++i) {
-    std::fill_n(buffer(constant_buffers_[i]), widest, constants_[i]);
-    regs[reg++] = buffer(constant_buffers_[i]);
+  for (size_t i = 0; i < constants_.size(); ++i) regs[inputs_.size() + i] = {&constants_[i], 0, true};
+  for (const Output& output : outputs_) {
+    if (output.fill >= 0) std::fill_n(buffer(output.fill), widest, *regs[output.reg].data);
   }
+  const auto result = [&](const Micro& micro, int64_t begin) -> ChainOperand<T> {
+    switch (micro.kept) {
+      case Kept::BLOCK: return {blocks + micro.at * kChainBlock, 0, false};
+      case Kept::TILE: return {buffer(micro.at), -1, false};
+      case Kept::OUTPUT: return {context.at<T>(outputs_[static_cast<size_t>(micro.at)].memory) + begin, -1, false};
+      default: return {nullptr, 0, false};
+    }
+  };
+  ChainStep<T> steps[kMaxMicros];
   for (int64_t tile = first; tile < last; ++tile) {
     const int64_t begin = tile * tile_;
     const int64_t count = std::min(tile_, elements_ - begin);
-    if (micros_.size() > 1) fetch_tile(context, begin + count);
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Input& input = inputs_[i];
       if (input.source == Source::DIRECT) {
-        regs[i] = context.at<T>(input.memory) + begin;
+        regs[i] = {context.at<T>(input.memory) + begin, -1, false};
       } else if (input.source == Source::CONVERTED || input.source == Source::STRIDED) {
-        regs[i] = load_tile(input, context, buffer(input.buffer), staging, begin, count);
+        regs[i] = {load_tile(input, context, buffer(input.buffer), staging, begin, count), -1, false};
       }
     }
-    size_t result = reg;
-    for (const Micro& micro : micros_) {
-      T* const out = micro.buffer >= 0 ? buffer(micro.buffer)
-                                       : context.at<T>(outputs_[static_cast<size_t>(-1 - micro.buffer)].memory) + begin;
-      kernels.micro(micro.code, out, regs[micro.a], regs[micro.b], regs[micro.c], count);
-      regs[result++] = out;
+    for (size_t i = 0; i < micros_.size(); ++i) {
+      const Micro& micro = micros_[i];
+      const auto operand = [&](int o) -> ChainOperand<const T> {
+        const bool memory = o < micro.arity && !(o == 0 && micro.chained);
+        return memory ? regs[micro.operands[o]] : ChainOperand<const T>{nullptr, 0, false};
+      };
+      steps[i] = {micro.code, operand(0), operand(1), operand(2), result(micro, begin)};
+      regs[computed + i] = {steps[i].out.data, steps[i].out.moves, false};
     }
+    kernels.chain(steps, static_cast<int>(micros_.size()), count);
     for (const Output& output : outputs_) {
       if (output.direct) continue;
       std::byte* out = context.at<std::byte>(output.memory) + begin * dtype_bytes(output.dtype);
-      kernels.store(out, output.dtype, regs[output.reg], count);
+      kernels.store(out, output.dtype, output.fill >= 0 ? buffer(output.fill) : regs[output.reg].data, count);
     }
   }
 }
@@ -303,11 +329,6 @@ template class Fused<double>;
 template class Fused<int32_t>;
 
 namespace {
-
-constexpr int32_t kMaxInputs = 64;
-constexpr int32_t kMaxConstants = 64;
-constexpr int32_t kMaxMicros = 256;
-constexpr int32_t kMaxOutputs = 64;
 
 struct MicroInfo {
   int arity;

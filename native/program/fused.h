@@ -1,4 +1,4 @@
-// FUSED: an elementwise expression evaluated tile by tile, so that intermediates stay in the L1 cache.
+// FUSED: an elementwise expression evaluated block by block, so that intermediates stay in registers and the L1 cache.
 #pragma once
 #include <vector>
 
@@ -44,26 +44,34 @@ class Fused final : public Instruction {
     DType dtype;
     Source source;
     View view;
-    int buffer;      // tile buffer, or -1 when DIRECT
+    int buffer;      // tile buffer of CONVERTED, PERIODIC and STRIDED ones
     int64_t period;  // PERIODIC: elements after which it repeats; a tile is a multiple
   };
+  /** Where the result of a micro-operation is kept beside the vector registers, which hold it for the next one. */
+  enum class Kept { NOWHERE, BLOCK, TILE, OUTPUT };
   struct Micro {
     int32_t code;
-    int32_t a, b, c;
-    int32_t buffer;  // tile buffer of the result, or -1 - (output written directly)
+    int32_t operands[3];  // registers
+    int arity = 0;
+    bool chained = false;  // the first operand is the result of the micro-operation before
+    Kept kept = Kept::NOWHERE;
+    int32_t at = 0;  // number of the buffer or output
   };
   struct Output {
     Operand memory;
     DType dtype;
     int32_t reg;
     bool direct;
+    int fill;  // tile buffer that holds the one value of its register, or -1
   };
 
   void classify(Input& input) const;
-  void plan_buffers(InstructionReader& reader);
   std::vector<int64_t> last_uses() const;
   void choose_direct_outputs();
-  void fetch_tile(const RunContext& context, int64_t begin) const noexcept;
+  void chain_micros();
+  void plan_buffers(InstructionReader& reader);
+  void choose_tile();
+  int32_t first_micro() const { return static_cast<int32_t>(inputs_.size() + constants_.size()); }
   void run_tiles(RunContext& context, int64_t first, int64_t last, int worker) const noexcept;
   const T* load_tile(const Input& input, const RunContext& context, T* buffer, std::byte* staging, int64_t begin,
                      int64_t count) const noexcept;
@@ -71,10 +79,10 @@ class Fused final : public Instruction {
   int64_t elements_;
   int64_t tile_ = 0;
   int64_t tiles_per_task_ = 1;
-  int buffers_ = 0;
+  int tile_buffers_ = 0;
+  int block_buffers_ = 0;
   std::vector<Input> inputs_;
   std::vector<T> constants_;
-  std::vector<int> constant_buffers_;
   std::vector<Micro> micros_;
   std::vector<Output> outputs_;
 };

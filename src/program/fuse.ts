@@ -13,8 +13,12 @@ export const MAX_OUTPUTS = 64;
 
 export type ComputeDType = 'float32' | 'float64' | 'int32';
 
-/** The register type an elementwise node computes in. Integers use float64 for what integer registers lack: it is exact. */
+/**
+ * The register type an elementwise node computes in. Integers use float64 for what integer registers lack: it is exact. Logic
+ * between booleans takes the type that most comparisons have, to stay in one group with them.
+ */
 export function computeDType(node: Node): ComputeDType {
+  if (node.dtype === 'bool' && node.inputs.every((x) => x.dtype === 'bool')) return 'float32';
   let dtype: ComputeDType = 'int32';
   const meet = (d: DType) => {
     if (d === 'float64' || (d === 'float32' && dtype === 'int32')) dtype = d;

@@ -23,6 +23,12 @@ describe('groups', () => {
     expect(names(check(ops.mul(ops.tanh(ops.add(x, 1)), x)))).toEqual(['FUSED']);
   });
 
+  test('logic between comparisons of floats stays with them', () => {
+    const x = input(0, [4, 3]);
+    const inside = ops.logicalAnd(ops.greater(x, 0), ops.logicalNot(ops.less(6, x)));
+    expect(names(check(ops.where(inside, x, 0)))).toEqual(['FUSED']);
+  });
+
   test('a member needed outside is a second output', () => {
     const x = input(0, [4, 3]);
     const y = ops.exp(x);

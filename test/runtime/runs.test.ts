@@ -24,6 +24,53 @@ const addProgram = (n: number): Int32Array =>
     ],
   );
 
+describe('FUSED', () => {
+  it('stores a constant, one value for all elements, and a result that is also read later', () => {
+    const n = 1300; // more than one block, and a part of one
+    const program = native.load(
+      w.words(
+        [
+          f32Slot(1, READ),
+          f32Slot(n, READ),
+          f32Slot(n, WRITE),
+          i32Slot(n, WRITE),
+          f32Slot(n, WRITE),
+          f32Slot(n, WRITE),
+        ],
+        [
+          fused(
+            'float32',
+            [n],
+            [
+              { operand: slot(0), strides: [0] },
+              { operand: slot(1), strides: [1] },
+            ],
+            [2.5],
+            [
+              [Micro.MUL, 1, 2],
+              [Micro.SUB, 0, 3],
+              [Micro.MUL, 3, 4],
+            ],
+            [
+              { operand: slot(2), register: 0 },
+              { operand: slot(3), dtype: 'int32', register: 2 },
+              { operand: slot(4), register: 4 },
+              { operand: slot(5), register: 5 },
+            ],
+          ),
+        ],
+      ),
+    );
+    const x = Array.from({ length: n }, (_, i) => i - 600);
+    const [same, whole, difference, product] = [0, 1, 2, 3].map(() => f32(...new Float32Array(n)));
+    expect(native.run(program, [f32(7), f32(...x), same, whole, difference, product], 1)).toBeUndefined();
+    expect(new Set(readF32(same, n))).toEqual(new Set([7]));
+    expect(new Set(w.readI32(whole, n))).toEqual(new Set([2]));
+    expect(readF32(difference, n)).toEqual(x.map((v) => 7 - 2.5 * v));
+    expect(readF32(product, n)).toEqual(x.map((v) => Math.fround(2.5 * v * (7 - 2.5 * v))));
+  });
+});
+
 describe('scan', () => {
   it('advances stepped slots and stops at the step that fails', () => {
     // total += data[index[k]], result[k] = total

@@ -53,6 +53,7 @@ static constexpr Kernels<double> kFloat64 = all_kernels<double>();
 static constexpr Kernels<int32_t> int32_table() {
   Kernels<int32_t> k{};
   k.micro = &micro<int32_t>;
+  k.chain = &chain<int32_t>;
   k.load = &load<int32_t>;
   k.store = &store<int32_t>;
   k.reduce_block = &reduce_block<int32_t>;
