@@ -32,3 +32,16 @@ export function checkBatchSize(where: string, batchSize: number | undefined, sam
   }
   return size;
 }
+
+/** A size for all axes of an image, or one for each. */
+export type Sizes = number | readonly number[];
+
+/** The `dims` whole numbers >= low that `given` stands for. */
+export function axisSizes(where: string, what: string, given: Sizes, dims: number, low = 1): number[] {
+  const list: readonly number[] = typeof given === 'number' ? Array(dims).fill(given) : given;
+  if (Array.isArray(list) && list.length === dims && list.every((n) => Number.isSafeInteger(n) && n >= low)) {
+    return [...list];
+  }
+  const shown = Array.isArray(given) ? `[${given.map(String)}]` : String(given);
+  throw new OptionError(`${where}: ${what} is ${shown}, expected a whole number >= ${low}, or ${dims} of them`);
+}

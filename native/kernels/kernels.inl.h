@@ -7,6 +7,7 @@
 #include "reduce.inl.h"
 #include "softmax.inl.h"
 #include "norm.inl.h"
+#include "pool.inl.h"
 #include "random.inl.h"
 #include "optim.inl.h"
 #include "gemm.inl.h"

@@ -141,6 +141,14 @@ struct ChainStep {
   ChainOperand<T> out;
 };
 
+// Windows of [n, in..., c] that give [n, out..., c]; axes are depth, height and width (see pool.inl.h). Average pooling
+// has dilation 1. Its divisor is `divisor`, or when that is 0 the positions of the window that lie in the image and,
+// with count_pad, in its padding.
+struct PoolArgs {
+  int64_t n, c, in[3], kernel[3], out[3], stride[3], pad[3], dilation[3], pad_high[3], divisor;
+  bool count_pad;
+};
+
 template <class T>
 struct Kernels {
 #define NEURITE_KERNEL(result, name, arguments) result(*name) arguments noexcept;

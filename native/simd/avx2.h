@@ -50,6 +50,21 @@ NEURITE_INLINE Mask lt(U32 a, U32 b) {
   const __m256i sign = _mm256_set1_epi32(INT32_MIN);
   return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_xor_si256(b.v, sign), _mm256_xor_si256(a.v, sign)))};
 }
+NEURITE_INLINE U32 select(Mask m, U32 a, U32 b) {
+  return {_mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(b.v), _mm256_castsi256_ps(a.v), m.m))};
+}
+NEURITE_INLINE Mask equal_bytes(const uint8_t* p, int64_t n, uint8_t b) {
+  int64_t bytes = 0;
+  __builtin_memcpy(&bytes, p, n < 8 ? static_cast<size_t>(n) : 8);
+  const __m256i wide = _mm256_cvtepu8_epi32(_mm_set_epi64x(0, bytes));
+  return Mask{_mm256_castsi256_ps(_mm256_cmpeq_epi32(wide, _mm256_set1_epi32(b)))} &
+         Mask{_mm256_castsi256_ps(first_lanes(n))};
+}
+NEURITE_INLINE void store_bytes(uint8_t* p, int64_t n, U32 u) {
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(u.v), _mm256_extracti128_si256(u.v, 1));
+  const int64_t bytes = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
+  __builtin_memcpy(p, &bytes, n < 8 ? static_cast<size_t>(n) : 8);
+}
 // Four 64-bit lanes. `first` numbers them so that `join` gives the words of consecutive counters in memory order.
 struct Pairs {
   static constexpr bool usable = true;

@@ -41,6 +41,14 @@ NEURITE_INLINE U32 sar(U32 a) {
 }
 NEURITE_INLINE Mask test(U32 a, U32 b) { return {_mm512_test_epi32_mask(a.v, b.v)}; }
 NEURITE_INLINE Mask lt(U32 a, U32 b) { return {_mm512_cmplt_epu32_mask(a.v, b.v)}; }
+NEURITE_INLINE U32 select(Mask m, U32 a, U32 b) { return {_mm512_mask_blend_epi32(m.m, b.v, a.v)}; }
+NEURITE_INLINE Mask equal_bytes(const uint8_t* p, int64_t n, uint8_t b) {
+  const __mmask16 m = first_lanes(n);
+  return {_mm_mask_cmpeq_epi8_mask(m, _mm_maskz_loadu_epi8(m, p), _mm_set1_epi8(static_cast<char>(b)))};
+}
+NEURITE_INLINE void store_bytes(uint8_t* p, int64_t n, U32 u) {
+  _mm512_mask_cvtepi32_storeu_epi8(p, first_lanes(n), u.v);
+}
 // Eight 64-bit lanes. `first` numbers them so that `join` gives the words of consecutive counters in memory order.
 struct Pairs {
   static constexpr bool usable = true;

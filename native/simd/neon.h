@@ -41,6 +41,17 @@ NEURITE_INLINE U32 sar(U32 a) {
 }
 NEURITE_INLINE Mask test(U32 a, U32 b) { return {vtstq_u32(a.v, b.v)}; }
 NEURITE_INLINE Mask lt(U32 a, U32 b) { return {vcltq_u32(a.v, b.v)}; }
+NEURITE_INLINE U32 select(Mask m, U32 a, U32 b) { return {vbslq_u32(m.m, a.v, b.v)}; }
+NEURITE_INLINE Mask equal_bytes(const uint8_t* p, int64_t n, uint8_t b) {
+  uint32_t lane[4] = {256, 256, 256, 256};
+  for (int64_t i = 0; i < (n < 4 ? n : 4); ++i) lane[i] = p[i];
+  return {vceqq_u32(vld1q_u32(lane), vdupq_n_u32(b))};
+}
+NEURITE_INLINE void store_bytes(uint8_t* p, int64_t n, U32 u) {
+  uint32_t lane[4];
+  vst1q_u32(lane, u.v);
+  for (int64_t i = 0; i < (n < 4 ? n : 4); ++i) p[i] = static_cast<uint8_t>(lane[i]);
+}
 struct Pairs {
   static constexpr bool usable = false;
 };

@@ -3,9 +3,10 @@
 //   fma rounds once; mul_add is the fastest multiply-add (fused wherever the CPU fuses).
 //   min/max return b when either operand is NaN or both are zero. round is half to even.
 //   lt le eq are false on NaN. select(m, a, b) is m ? a : b. scale2(a, n) is a * 2^n for whole |n| <= 252.
-//   to_int rounds to nearest, to_float reads the lanes as int32. test(a, b) is (a & b) != 0. shift_down<W> moves lane
-//   j + W to lane j, j < W. first() is lane 0. lt of U32 is unsigned. Pairs are 64-bit lanes for Philox, see
-//   random.inl.h.
+//   equal_bytes(p, n, b) compares the first n of `lanes` bytes with b (other lanes are false), store_bytes(p, n, u)
+//   stores the low bytes of the first n lanes. to_int rounds to nearest, to_float reads the lanes as int32. test(a, b)
+//   is (a & b) != 0. shift_down<W> moves lane j + W to lane j, j < W. first() is lane 0. lt of U32 is unsigned. Pairs
+//   are 64-bit lanes for Philox, see random.inl.h.
 #pragma once
 
 namespace neurite::scalar {
@@ -43,6 +44,9 @@ NEURITE_INLINE U32 sar(U32 a) {
 }
 NEURITE_INLINE Mask test(U32 a, U32 b) { return {(a.v & b.v) != 0}; }
 NEURITE_INLINE Mask lt(U32 a, U32 b) { return {a.v < b.v}; }
+NEURITE_INLINE U32 select(Mask m, U32 a, U32 b) { return m.m ? a : b; }
+NEURITE_INLINE Mask equal_bytes(const uint8_t* p, int64_t, uint8_t b) { return {*p == b}; }
+NEURITE_INLINE void store_bytes(uint8_t* p, int64_t, U32 u) { *p = static_cast<uint8_t>(u.v); }
 struct Pairs {
   static constexpr bool usable = false;
 };

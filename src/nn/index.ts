@@ -58,6 +58,26 @@ export {
   weightNorm,
 } from './parametrize.js';
 export { ActivityRegularization, elasticNet, l1, l2, type Penalty, weightPenalty } from './penalty.js';
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  GlobalAvgPool1d,
+  GlobalAvgPool2d,
+  GlobalAvgPool3d,
+  GlobalMaxPool1d,
+  GlobalMaxPool2d,
+  GlobalMaxPool3d,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+} from './pooling.js';
 export { type PruneOptions, Pruner, type PrunerOptions, prune } from './prune.js';
 export {
   CELU,
@@ -75,6 +95,14 @@ export {
   Step,
   SwiGLU,
 } from './rectifiers.js';
+export {
+  PixelShuffle,
+  PixelUnshuffle,
+  ReflectionPad2d,
+  ReplicationPad2d,
+  Upsample,
+  ZeroPad2d,
+} from './resize.js';
 export { Sequential } from './sequential.js';
 export { type LayerSparsity, type SparsityOptions, sparsity } from './sparsity.js';
 export type { SummaryOptions } from './summary.js';

@@ -13,6 +13,7 @@ import { movementOps } from './movement.js';
 import { normOps } from './norm.js';
 import { operandOps } from './operand.js';
 import { optimOps } from './optim.js';
+import { poolOps } from './pool.js';
 import { randomOps } from './random.js';
 import { reduceOps } from './reduce.js';
 import { scanOps } from './scan.js';
@@ -30,6 +31,7 @@ export const OPS = {
   ...matmulOps,
   ...softmaxOps,
   ...normOps,
+  ...poolOps,
   ...gatherOps,
   ...randomOps,
   ...guardOps,
@@ -43,7 +45,18 @@ export const OPS = {
 } satisfies Record<string, OpDef>;
 export type OpName = keyof typeof OPS;
 
+export type { Sizes } from '../options.js';
 export { elu, gelu, leakyRelu, mish, relu, sigmoid, silu, softsign, tanh } from './activation.js';
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+  globalAvgPool,
+  globalMaxPool,
+} from './adaptive-pool.js';
 export { type AlongOptions, gather, scatter } from './along.js';
 export { index, repeat, roll, tile } from './arrange.js';
 export {
@@ -148,6 +161,17 @@ export {
   sumSquares,
 } from './optim.js';
 export type { OptimizerRule, RuleAttrs } from './optim-rules.js';
+export {
+  type AvgPoolOptions,
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  type MaxPoolOptions,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+  type PoolOptions,
+} from './pooling.js';
 export { bernoulli, dropout, hostNormals, hostUniforms, normal, uniform } from './random.js';
 export {
   type AxisOptions,
@@ -185,6 +209,7 @@ export {
   type VarianceOptions,
   variance,
 } from './reduce.js';
+export { pixelShuffle, pixelUnshuffle, type UpsampleOptions, upsample } from './resize.js';
 export { type CategoricalOptions, categorical, randint, randperm } from './sampling.js';
 export { cumprod, cumsum, type ScanOptions } from './scan.js';
 export { logSoftmax, type SoftmaxOptions, softmax, softmaxCrossEntropy } from './softmax.js';

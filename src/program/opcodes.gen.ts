@@ -55,6 +55,11 @@ export const Opcode = {
   CONV: 50,
   CONV_DATA_GRAD: 51,
   CONV_WEIGHT_GRAD: 52,
+  MAX_POOL: 53,
+  MAX_POOL_GRAD: 54,
+  MAX_POOL_TAKE: 55,
+  AVG_POOL: 56,
+  AVG_POOL_GRAD: 57,
 } as const;
 export type OpcodeName = keyof typeof Opcode;
 

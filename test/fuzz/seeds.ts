@@ -24,6 +24,9 @@ function convolutions(g: Geometry): Int32Array {
     ],
   );
 }
+/** n c in kernel out stride padLow, then dilation or padHigh. */
+const POOL = [1, 2, 1, 3, 6, 1, 2, 2, 1, 1, 4, 1, 2, 2, 0, 1, 1, 1, 2, 1];
+const AVERAGE = [1, 2, 1, 3, 6, 1, 1, 2, 1, 3, 3, 1, 1, 2, 0, 0, 0, 0, 0, 1];
 
 /** Valid programs with every instruction between them: what mutations start from. */
 const written: readonly Int32Array[] = [
@@ -260,6 +263,20 @@ const written: readonly Int32Array[] = [
   convolutions(conv({ n: 1, c: 4, o: 4, groups: 2, in: [2, 3, 5], kernel: [2, 1, 3], dilation: [1, 1, 2] })),
   convolutions(conv({ n: 1, c: 3, o: 6, groups: 3, in: [1, 4, 4], kernel: [1, 3, 3], pad: [0, 1, 1] })),
   convolutions(conv({ n: 1, c: 18, o: 17, in: [1, 5, 3], kernel: [1, 1, 1], stride: [1, 2, 1] })),
+  w.words(
+    [
+      f32Slot(36, READ),
+      { dtype: 'uint8', elements: 8, flags: WRITE },
+      ...[8, 36, 8, 18, 36].map((n) => f32Slot(n, WRITE)),
+    ],
+    [
+      instruction('MAX_POOL', 'float32', ...POOL, slot(0), slot(2), slot(1)),
+      instruction('MAX_POOL_GRAD', 'float32', ...POOL, slot(2), slot(1), slot(3)),
+      instruction('MAX_POOL_TAKE', 'float32', ...POOL, slot(0), slot(1), slot(4)),
+      instruction('AVG_POOL', 'float32', ...AVERAGE, 1, 0, slot(0), slot(5)),
+      instruction('AVG_POOL_GRAD', 'float32', ...AVERAGE, 0, 3, slot(5), slot(6)),
+    ],
+  ),
   // Empty, so its place beyond the arena is nothing to refuse, and no pointer must be made of it.
   w.words([i32Slot(0, WRITE)], [instruction('REDUCE', 'float32', Reduction.ARGMAX, 0, 30, 1, 2, slot(0))]),
 ];

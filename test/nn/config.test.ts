@@ -2,6 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { nn } from '../../src/index.js';
 import { decodeModule, encodeModule, layerClasses, type ModuleClass } from '../../src/nn/module-config.js';
 
+/** Pooling layers of 1 to 3 axes. */
+const windowed = (kind: string, options: object) =>
+  Object.fromEntries(
+    [1, 2, 3].map((d) => [`${kind}Pool${d}d`, [[2], [Array(d).fill(3), { stride: 2, padding: 'same', ...options }]]]),
+  );
+
 /**
  * Arguments for every layer that takes some: the least, and ones that differ from every default. A layer that is not here must
  * work without arguments. Add a row for a new layer that takes any.
@@ -36,6 +42,17 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   Dropout2d: [[], [0.25]],
   DropPath: [[], [0.25, { mode: 'batch' }]],
   Ensemble: [[[new nn.Linear(2, 3), new nn.Linear(2, 3)]], [[new nn.ReLU()], { combine: 'vote' }]],
+  ...windowed('Max', { dilation: 2 }),
+  ...windowed('Avg', { countIncludePad: false, divisorOverride: 3 }),
+  ...Object.fromEntries(
+    ['Avg', 'Max'].flatMap((k) => [1, 2, 3].map((d) => [`Adaptive${k}Pool${d}d`, [[2], [Array(d).fill(3)]]])),
+  ),
+  PixelShuffle: [[2]],
+  PixelUnshuffle: [[3]],
+  ReflectionPad2d: [[1]],
+  ReplicationPad2d: [[[1, 2, 3, 4]]],
+  Upsample: [[{ scaleFactor: 2 }], [{ size: [3, 4], mode: 'bilinear', alignCorners: true }]],
+  ZeroPad2d: [[[1, 0, 2, 3]]],
   GroupNorm: [
     [2, 4],
     [3, 3, { eps: 0.1, dtype: 'float64' }],

@@ -13,6 +13,7 @@ import { matmulCases } from './matmul.cases.js';
 import { movementCases } from './movement.cases.js';
 import { groupNormCases, normCases } from './norm.cases.js';
 import { optimCases } from './optim.cases.js';
+import { imageCases, poolCases } from './pool.cases.js';
 import { randomCases } from './random.cases.js';
 import { reduceCases } from './reduce.cases.js';
 import { scanCases } from './scan.cases.js';
@@ -27,6 +28,7 @@ export const CASES = {
   ...matmulCases,
   ...softmaxCases,
   ...normCases,
+  ...poolCases,
   ...gatherCases,
   ...randomCases,
   ...guardCases,
@@ -46,4 +48,5 @@ export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = {
   ...matrixCases,
   ...groupNormCases,
   ...convolutionCases,
+  ...imageCases,
 };

@@ -545,6 +545,33 @@ class Reader {
         doubles('start', 'step');
         m.out = this.memory('write', dtype, p.n);
         break;
+      case 'MAX_POOL':
+      case 'MAX_POOL_GRAD':
+      case 'MAX_POOL_TAKE':
+      case 'AVG_POOL':
+      case 'AVG_POOL_GRAD': {
+        this.expect('float32', 'float64');
+        const maximum = this.opcode.startsWith('MAX');
+        sizes('n', 'c');
+        for (const name of ['in', 'kernel', 'out', 'stride', 'padLow', maximum ? 'dilation' : 'padHigh'])
+          sizes(...[0, 1, 2].map((a) => name + a));
+        if (!maximum) sizes('countIncludePad', 'divisor');
+        const volume = (name: string) => p[`${name}0`] * p[`${name}1`] * p[`${name}2`];
+        this.check(volume('kernel') > 0 && volume('stride') > 0, 'kernel or stride');
+        this.check(!maximum || (volume('dilation') > 0 && volume('kernel') <= 255), 'dilation or taps');
+        const [images, windows] = ['in', 'out'].map((name) => p.n * volume(name) * p.c);
+        const backward = this.opcode.endsWith('GRAD');
+        const written = backward ? images : windows;
+        m.in = this.memory('read', dtype, backward ? windows : images);
+        if (this.opcode === 'MAX_POOL') {
+          m.out = this.optional('write', dtype, windows);
+          m.index = this.optional('write', 'uint8', windows);
+        } else {
+          if (maximum) m.index = this.memory('read', 'uint8', windows);
+          m.out = this.memory('write', dtype, written);
+        }
+        break;
+      }
       case 'CONV':
       case 'CONV_DATA_GRAD':
       case 'CONV_WEIGHT_GRAD': {

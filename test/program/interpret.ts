@@ -314,6 +314,13 @@ class Machine {
           round,
         );
         break;
+      case 'MAX_POOL':
+      case 'MAX_POOL_GRAD':
+      case 'MAX_POOL_TAKE':
+      case 'AVG_POOL':
+      case 'AVG_POOL_GRAD':
+        this.pooling(i, round);
+        break;
       case 'CONV':
       case 'CONV_DATA_GRAD':
       case 'CONV_WEIGHT_GRAD':
@@ -392,6 +399,23 @@ class Machine {
     }
     this.write(m.out, out);
     if (m.colsum !== null) this.write(m.colsum, reduce(1, { outer: 1, r: p.m, inner: p.n }, out, dtype));
+  }
+
+  private pooling({ opcode, p, m }: Decoded, round: (x: number) => number): void {
+    const axes = (name: string) => [0, 1, 2].map((a) => p[name + a] ?? 1);
+    const [images, windows] = ['in', 'out'].map((name) => [p.n, ...axes(name), p.c]);
+    const attrs = {
+      ...Object.fromEntries(
+        ['in', 'kernel', 'out', 'stride', 'padLow', 'padHigh', 'dilation'].map((k) => [k, axes(k)]),
+      ),
+      ...{ countIncludePad: p.countIncludePad === 1, divisor: p.divisor },
+    };
+    const ops = { MAX_POOL: OPS.maxPool, MAX_POOL_GRAD: OPS.maxPoolGrad, MAX_POOL_TAKE: OPS.maxPoolTake };
+    const op = { ...ops, AVG_POOL: OPS.avgPool, AVG_POOL_GRAD: OPS.avgPoolGrad }[opcode as keyof typeof ops];
+    const [given, shape] = opcode.endsWith('GRAD') ? [windows, images] : [images, windows];
+    const first = [m.in, given] as const;
+    const inputs = opcode === 'MAX_POOL' || m.index === undefined ? [first] : [first, [m.index, windows] as const];
+    this.reference(op, { in: inputs, out: [m.out, m.index ?? null], shape, attrs }, round);
   }
 
   private convolution(i: Decoded, round: (x: number) => number): void {

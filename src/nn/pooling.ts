@@ -1,0 +1,402 @@
+import {
+  type AvgPoolOptions,
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  globalAvgPool,
+  globalMaxPool,
+  type MaxPoolOptions,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+  OptionError,
+  type PoolOptions,
+  ShapeError,
+  type Sizes,
+  type Tensor,
+} from '../core.js';
+import { axisSizes, checkOptions } from '../options.js';
+import { showShape } from './describe.js';
+import { type ConfigValue, Module, type ModuleConfig } from './module.js';
+
+const LAYOUT = [[], ['length'], ['height', 'width'], ['depth', 'height', 'width']];
+
+/** Base of the poolings of `[batch, …positions, channels]`: no parameters, the same in training and evaluation. */
+abstract class Pooling extends Module {
+  /** Axes of positions. */
+  protected get dims(): 1 | 2 | 3 {
+    return 2;
+  }
+  protected abstract pool(x: Tensor): Tensor;
+
+  /** @param x `[batch, …positions, channels]` @throws ShapeError for another shape, or a window larger than the padded input. */
+  forward(x: Tensor): Tensor {
+    if (x.shape.length !== this.dims + 2) {
+      const expected = ['batch', ...LAYOUT[this.dims], 'channels'].join(', ');
+      throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected [${expected}]`);
+    }
+    return this.pool(x);
+  }
+}
+
+const show = (s: Sizes) => (typeof s === 'number' ? String(s) : s.join('×'));
+
+/** Base of the poolings with windows. */
+abstract class WindowPooling<O extends PoolOptions & { readonly dilation?: Sizes }> extends Pooling {
+  readonly kernelSize: Sizes;
+  readonly options: O;
+
+  constructor(kernelSize: Sizes, options: O, known: readonly string[]) {
+    super();
+    const name = this.constructor.name;
+    checkOptions(name, options, ['stride', 'padding', 'ceilMode', ...known]);
+    const kernel = axisSizes(name, 'kernelSize', kernelSize, this.dims);
+    axisSizes(name, 'stride', options.stride ?? kernel, this.dims);
+    const dilation = axisSizes(name, 'dilation', options.dilation ?? 1, this.dims);
+    const { padding = 0, ceilMode = false } = options;
+    if (typeof padding === 'string') {
+      if (padding !== 'same' && padding !== 'valid') {
+        throw new OptionError(`${name}: padding is '${String(padding)}', expected a size, 'same' or 'valid'`);
+      }
+    } else {
+      const around = axisSizes(name, 'padding', padding, this.dims, 0);
+      const most = kernel.map((k, a) => Math.floor(((k - 1) * dilation[a] + 1) / 2));
+      if (around.some((p, a) => p > most[a])) {
+        throw new OptionError(
+          `${name}: padding is ${show(padding)}, expected at most half of the window, ${show(most)}`,
+        );
+      }
+    }
+    if (typeof ceilMode !== 'boolean') {
+      throw new OptionError(`${name}: ceilMode is ${String(ceilMode)}, expected a boolean`);
+    }
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  override config(): ModuleConfig {
+    return [this.kernelSize as ConfigValue, this.options as unknown as ConfigValue];
+  }
+
+  override toString(): string {
+    const { kernelSize, options } = this;
+    const given = Object.entries(options).map(([k, v]) => `, ${k} ${Array.isArray(v) ? show(v) : String(v)}`);
+    return `${this.constructor.name}(${show(kernelSize)}${given.join('')})`;
+  }
+}
+
+abstract class MaxPooling extends WindowPooling<MaxPoolOptions> {
+  constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
+    super(kernelSize, options, ['dilation']);
+  }
+}
+
+abstract class AvgPooling extends WindowPooling<AvgPoolOptions> {
+  constructor(kernelSize: Sizes, options: AvgPoolOptions = {}) {
+    super(kernelSize, options, ['countIncludePad', 'divisorOverride']);
+    const { countIncludePad = true, divisorOverride = 1 } = options;
+    const name = this.constructor.name;
+    if (typeof countIncludePad !== 'boolean') {
+      throw new OptionError(`${name}: countIncludePad is ${String(countIncludePad)}, expected a boolean`);
+    }
+    axisSizes(name, 'divisorOverride', divisorOverride, 1);
+  }
+}
+
+abstract class AdaptivePooling extends Pooling {
+  readonly outputSize: Sizes;
+  constructor(outputSize: Sizes) {
+    super();
+    axisSizes(this.constructor.name, 'outputSize', outputSize, this.dims);
+    this.outputSize = outputSize;
+  }
+
+  override config(): ModuleConfig {
+    return [this.outputSize as ConfigValue];
+  }
+
+  override toString(): string {
+    return `${this.constructor.name}(${show(this.outputSize)})`;
+  }
+}
+
+/**
+ * Largest values of windows of sequences `[batch, length, channels]`.
+ *
+ * y[n, o, c] = max over k < kernelSize of x[n, o·stride − padding + k·dilation, c], with
+ * ⌊(length + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1 windows (⌈…⌉ with `ceilMode`).
+ *
+ * @param kernelSize taps of a window, >= 1.
+ * @param options `stride` (default the kernel size), `padding` (default 0, or 'same'), `dilation`, `ceilMode`.
+ * @throws OptionError for sizes out of range; ShapeError from `forward`.
+ * @example new nn.MaxPool1d(2).forward(zeros([8, 16, 4])).shape; // [8, 8, 4]
+ * @see PyTorch, torch.nn.MaxPool1d (whose channels are the second axis).
+ */
+export class MaxPool1d extends MaxPooling {
+  protected override get dims(): 1 {
+    return 1;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return maxPool1d(x, this.kernelSize, this.options);
+  }
+}
+
+/**
+ * Largest values of windows of images `[batch, height, width, channels]`; sizes as of {@link MaxPool1d}.
+ * @param kernelSize taps of a window, for both axes or [height, width].
+ * @param options `stride` (default the kernel size), `padding` (default 0, or 'same'), `dilation`, `ceilMode`.
+ * @throws OptionError for sizes out of range; ShapeError from `forward`.
+ * @example new nn.MaxPool2d(2).forward(zeros([8, 28, 28, 16])).shape; // [8, 14, 14, 16]
+ * @see PyTorch, torch.nn.MaxPool2d (whose channels are the second axis).
+ */
+export class MaxPool2d extends MaxPooling {
+  protected override pool(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernelSize, this.options);
+  }
+}
+
+/**
+ * Largest values of windows of volumes `[batch, depth, height, width, channels]`; sizes as of {@link MaxPool1d}.
+ * @param kernelSize taps of a window, for all axes or [depth, height, width].
+ * @param options as of {@link MaxPool2d}.
+ * @throws OptionError for sizes out of range; ShapeError from `forward`.
+ * @example new nn.MaxPool3d(2).forward(zeros([1, 4, 8, 8, 2])).shape; // [1, 2, 4, 4, 2]
+ * @see PyTorch, torch.nn.MaxPool3d (whose channels are the second axis).
+ */
+export class MaxPool3d extends MaxPooling {
+  protected override get dims(): 3 {
+    return 3;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return maxPool3d(x, this.kernelSize, this.options);
+  }
+}
+
+/**
+ * Averages of windows of sequences `[batch, length, channels]`; sizes as of {@link MaxPool1d}.
+ * @param kernelSize positions of a window, >= 1.
+ * @param options `stride` (default the kernel size), `padding` (default 0, or 'same'), `ceilMode`, `countIncludePad` (default true),
+ *   `divisorOverride`.
+ * @throws OptionError for sizes out of range; ShapeError from `forward`.
+ * @example new nn.AvgPool1d(2).forward(zeros([8, 16, 4])).shape; // [8, 8, 4]
+ * @see PyTorch, torch.nn.AvgPool1d (whose channels are the second axis).
+ */
+export class AvgPool1d extends AvgPooling {
+  protected override get dims(): 1 {
+    return 1;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return avgPool1d(x, this.kernelSize, this.options);
+  }
+}
+
+/**
+ * Averages of windows of images `[batch, height, width, channels]`.
+ * @param kernelSize positions of a window, for both axes or [height, width].
+ * @param options as of {@link AvgPool1d}.
+ * @throws OptionError for sizes out of range; ShapeError from `forward`.
+ * @example new nn.AvgPool2d(2).forward(zeros([8, 28, 28, 16])).shape; // [8, 14, 14, 16]
+ * @see PyTorch, torch.nn.AvgPool2d (whose channels are the second axis).
+ */
+export class AvgPool2d extends AvgPooling {
+  protected override pool(x: Tensor): Tensor {
+    return avgPool2d(x, this.kernelSize, this.options);
+  }
+}
+
+/**
+ * Averages of windows of volumes `[batch, depth, height, width, channels]`.
+ * @param kernelSize positions of a window, for all axes or [depth, height, width].
+ * @param options as of {@link AvgPool1d}.
+ * @throws OptionError for sizes out of range; ShapeError from `forward`.
+ * @example new nn.AvgPool3d(2).forward(zeros([1, 4, 8, 8, 2])).shape; // [1, 2, 4, 4, 2]
+ * @see PyTorch, torch.nn.AvgPool3d (whose channels are the second axis).
+ */
+export class AvgPool3d extends AvgPooling {
+  protected override get dims(): 3 {
+    return 3;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return avgPool3d(x, this.kernelSize, this.options);
+  }
+}
+
+/**
+ * Averages of sequences `[batch, length, channels]` cut into `outputSize` windows whatever their size: window o is
+ * [⌊o·size / outputSize⌋, ⌈(o + 1)·size / outputSize⌉).
+ * @param outputSize number of windows.
+ * @throws OptionError for a size that is no whole number >= 1; ShapeError from `forward`.
+ * @example new nn.AdaptiveAvgPool1d(4).forward(zeros([8, 15, 4])).shape; // [8, 4, 4]
+ * @see PyTorch, torch.nn.AdaptiveAvgPool1d (whose channels are the second axis).
+ */
+export class AdaptiveAvgPool1d extends AdaptivePooling {
+  protected override get dims(): 1 {
+    return 1;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return adaptiveAvgPool1d(x, this.outputSize);
+  }
+}
+
+/**
+ * Averages of images `[batch, height, width, channels]` cut into `outputSize` windows whatever their size: window o is
+ * [⌊o·size / outputSize⌋, ⌈(o + 1)·size / outputSize⌉).
+ * @param outputSize number of windows, for both axes or [down, across].
+ * @throws OptionError for a size that is no whole number >= 1; ShapeError from `forward`.
+ * @example new nn.AdaptiveAvgPool2d([3, 2]).forward(zeros([8, 7, 5, 16])).shape; // [8, 3, 2, 16]
+ * @see PyTorch, torch.nn.AdaptiveAvgPool2d (whose channels are the second axis).
+ */
+export class AdaptiveAvgPool2d extends AdaptivePooling {
+  protected override pool(x: Tensor): Tensor {
+    return adaptiveAvgPool2d(x, this.outputSize);
+  }
+}
+
+/**
+ * Averages of volumes `[batch, depth, height, width, channels]` cut into `outputSize` windows whatever their size: window o is
+ * [⌊o·size / outputSize⌋, ⌈(o + 1)·size / outputSize⌉).
+ * @param outputSize number of windows, for all axes or one each.
+ * @throws OptionError for a size that is no whole number >= 1; ShapeError from `forward`.
+ * @example new nn.AdaptiveAvgPool3d(2).forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2, 2, 2, 2]
+ * @see PyTorch, torch.nn.AdaptiveAvgPool3d (whose channels are the second axis).
+ */
+export class AdaptiveAvgPool3d extends AdaptivePooling {
+  protected override get dims(): 3 {
+    return 3;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return adaptiveAvgPool3d(x, this.outputSize);
+  }
+}
+
+/**
+ * Largest values of sequences `[batch, length, channels]` cut into `outputSize` windows whatever their size: window o is
+ * [⌊o·size / outputSize⌋, ⌈(o + 1)·size / outputSize⌉).
+ * @param outputSize number of windows.
+ * @throws OptionError for a size that is no whole number >= 1; ShapeError from `forward`.
+ * @example new nn.AdaptiveMaxPool1d(4).forward(zeros([8, 15, 4])).shape; // [8, 4, 4]
+ * @see PyTorch, torch.nn.AdaptiveMaxPool1d (whose channels are the second axis).
+ */
+export class AdaptiveMaxPool1d extends AdaptivePooling {
+  protected override get dims(): 1 {
+    return 1;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return adaptiveMaxPool1d(x, this.outputSize);
+  }
+}
+
+/**
+ * Largest values of images `[batch, height, width, channels]` cut into `outputSize` windows whatever their size: window o is
+ * [⌊o·size / outputSize⌋, ⌈(o + 1)·size / outputSize⌉).
+ * @param outputSize number of windows, for both axes or [down, across].
+ * @throws OptionError for a size that is no whole number >= 1; ShapeError from `forward`.
+ * @example new nn.AdaptiveMaxPool2d([3, 2]).forward(zeros([8, 7, 5, 16])).shape; // [8, 3, 2, 16]
+ * @see PyTorch, torch.nn.AdaptiveMaxPool2d (whose channels are the second axis).
+ */
+export class AdaptiveMaxPool2d extends AdaptivePooling {
+  protected override pool(x: Tensor): Tensor {
+    return adaptiveMaxPool2d(x, this.outputSize);
+  }
+}
+
+/**
+ * Largest values of volumes `[batch, depth, height, width, channels]` cut into `outputSize` windows whatever their size: window o is
+ * [⌊o·size / outputSize⌋, ⌈(o + 1)·size / outputSize⌉).
+ * @param outputSize number of windows, for all axes or one each.
+ * @throws OptionError for a size that is no whole number >= 1; ShapeError from `forward`.
+ * @example new nn.AdaptiveMaxPool3d(2).forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2, 2, 2, 2]
+ * @see PyTorch, torch.nn.AdaptiveMaxPool3d (whose channels are the second axis).
+ */
+export class AdaptiveMaxPool3d extends AdaptivePooling {
+  protected override get dims(): 3 {
+    return 3;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return adaptiveMaxPool3d(x, this.outputSize);
+  }
+}
+
+/**
+ * Average of every channel over all positions of sequences `[batch, length, channels]`, which gives `[batch, channels]`.
+ * @throws ShapeError from `forward` for another shape or no positions.
+ * @example new nn.GlobalAvgPool1d().forward(zeros([8, 15, 4])).shape; // [8, 4]
+ */
+export class GlobalAvgPool1d extends Pooling {
+  protected override get dims(): 1 {
+    return 1;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return globalAvgPool(x);
+  }
+}
+
+/**
+ * Average of every channel over all positions of images `[batch, height, width, channels]`, which gives `[batch, channels]`.
+ * @throws ShapeError from `forward` for another shape or no positions.
+ * @example new nn.GlobalAvgPool2d().forward(zeros([8, 7, 5, 16])).shape; // [8, 16]
+ */
+export class GlobalAvgPool2d extends Pooling {
+  protected override pool(x: Tensor): Tensor {
+    return globalAvgPool(x);
+  }
+}
+
+/**
+ * Average of every channel over all positions of volumes `[batch, depth, height, width, channels]`, which gives `[batch, channels]`.
+ * @throws ShapeError from `forward` for another shape or no positions.
+ * @example new nn.GlobalAvgPool3d().forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2]
+ */
+export class GlobalAvgPool3d extends Pooling {
+  protected override get dims(): 3 {
+    return 3;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return globalAvgPool(x);
+  }
+}
+
+/**
+ * Largest value of every channel over all positions of sequences `[batch, length, channels]`, which gives `[batch, channels]`.
+ * @throws ShapeError from `forward` for another shape or no positions.
+ * @example new nn.GlobalMaxPool1d().forward(zeros([8, 15, 4])).shape; // [8, 4]
+ */
+export class GlobalMaxPool1d extends Pooling {
+  protected override get dims(): 1 {
+    return 1;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return globalMaxPool(x);
+  }
+}
+
+/**
+ * Largest value of every channel over all positions of images `[batch, height, width, channels]`, which gives `[batch, channels]`.
+ * @throws ShapeError from `forward` for another shape or no positions.
+ * @example new nn.GlobalMaxPool2d().forward(zeros([8, 7, 5, 16])).shape; // [8, 16]
+ */
+export class GlobalMaxPool2d extends Pooling {
+  protected override pool(x: Tensor): Tensor {
+    return globalMaxPool(x);
+  }
+}
+
+/**
+ * Largest value of every channel over all positions of volumes `[batch, depth, height, width, channels]`, which gives `[batch, channels]`.
+ * @throws ShapeError from `forward` for another shape or no positions.
+ * @example new nn.GlobalMaxPool3d().forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2]
+ */
+export class GlobalMaxPool3d extends Pooling {
+  protected override get dims(): 3 {
+    return 3;
+  }
+  protected override pool(x: Tensor): Tensor {
+    return globalMaxPool(x);
+  }
+}
