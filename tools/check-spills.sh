@@ -1,5 +1,5 @@
 #!/bin/sh
-# Disassembles the x86-64 GEMM tiles and fails if one keeps a vector register on the stack: a spill in the k loop halves its
+# Disassembles the x86-64 register tiles and fails if one keeps a vector register on the stack: a spill in the k loop halves its
 # speed and no test of results would see it. CXX overrides the compiler.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ trap 'rm -f "$object"' EXIT
 for isa in avx2 avx512; do
   "${CXX:-g++}" $flags -c "native/kernels/isa/$isa.cc" -o "$object"
   objdump -d -C --no-show-raw-insn "$object" | awk -v isa="$isa" '
-    /^[0-9a-f]+ </ { name = $0; tile = name ~ /multiply_tile/; tiles += tile }
+    /^[0-9a-f]+ </ { name = $0; tile = name ~ /(multiply|weight)_tile/; tiles += tile }
     tile && /[yz]mm/ && /\(%r[sb]p\)/ { spills[name]++ }
     END {
       for (name in spills) { print isa ": " spills[name] " spills in " name; bad = 1 }

@@ -11,6 +11,7 @@
 #include "random.inl.h"
 #include "optim.inl.h"
 #include "gemm.inl.h"
+#include "conv_weight.inl.h"
 // clang-format on
 
 namespace neurite::NEURITE_ISA {

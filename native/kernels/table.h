@@ -149,6 +149,20 @@ struct PoolArgs {
   bool count_pad;
 };
 
+// Weight gradient of a convolution: sizes as ConvGeometry (program/conv.h), axes depth, height, width. The output
+// pixels are cut into blocks, the output channels into panels. conv_weight adds the blocks of a range into sums (which
+// it overwrites), of the panels of a range, each in its own part; conv_weight_write puts sums into the order of dw,
+// elements [range) of each output channel. Sizes in elements, scratch in bytes.
+template <class T>
+struct ConvWeightArgs {
+  int64_t n, c, o, groups;
+  int64_t in[3], kernel[3], out[3], stride[3], pad[3], dilation[3];
+  const T *x, *g;
+};
+struct ConvWeightSizes {
+  int64_t blocks, panels, sums, scratch;
+};
+
 template <class T>
 struct Kernels {
 #define NEURITE_KERNEL(result, name, arguments) result(*name) arguments noexcept;

@@ -1,4 +1,4 @@
-// CONV, CONV_DATA_GRAD and CONV_WEIGHT_GRAD.
+// CONV and CONV_DATA_GRAD.
 #include <algorithm>
 
 #include "../base/checked.h"
@@ -140,38 +140,6 @@ class Conv final : public Instruction {
   bool backward_;
 };
 
-template <class T>
-class ConvWeightGrad final : public Instruction {
- public:
-  explicit ConvWeightGrad(const ConvShape& shape) : shape_(shape) {}
-
-  void run(RunContext& context) const noexcept override {
-    const ConvGeometry& g = shape_.g;
-    const int64_t size = g.group_c * g.taps;
-    T* const w = context.at<T>(shape_.w);
-    const T* const x = context.at<const T>(shape_.x);
-    const T* const y = context.at<const T>(shape_.y);
-    if (size == 0) return;
-    context.team.parallel_for(g.o, [&](int64_t o, int) noexcept {
-      const int64_t group = o / g.group_o;
-      T* const row = w + o * size;
-      for (int64_t i = 0; i < size; ++i) row[i] = T{0};
-      for (int64_t image = 0; image < g.n; ++image) {
-        for (int64_t out = 0; out < g.out_positions; ++out) {
-          const T slope = y[(image * g.out_positions + out) * g.o + o];
-          for_taps_of_output(g, out, [&](int64_t tap, int64_t in) {
-            const T* const from = x + (image * g.in_positions + in) * g.c + group * g.group_c;
-            for (int64_t c = 0; c < g.group_c; ++c) row[c * g.taps + tap] += from[c] * slope;
-          });
-        }
-      }
-    });
-  }
-
- private:
-  ConvShape shape_;
-};
-
 std::unique_ptr<Instruction> parse_conv(InstructionReader& reader, bool backward) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
   const DType dtype = reader.dtype();
@@ -196,16 +164,5 @@ std::unique_ptr<Instruction> parse_conv(InstructionReader& reader, bool backward
 std::unique_ptr<Instruction> parse_CONV(InstructionReader& reader) { return parse_conv(reader, false); }
 
 std::unique_ptr<Instruction> parse_CONV_DATA_GRAD(InstructionReader& reader) { return parse_conv(reader, true); }
-
-std::unique_ptr<Instruction> parse_CONV_WEIGHT_GRAD(InstructionReader& reader) {
-  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  const DType dtype = reader.dtype();
-  ConvShape s{};
-  s.g = read_conv_geometry(reader);
-  s.x = reader.input("x", dtype, s.g.x_elements());
-  s.y = reader.input("g", dtype, s.g.y_elements());
-  s.w = reader.output("dw", dtype, s.g.w_elements());
-  return make_float<ConvWeightGrad>(dtype, s);
-}
 
 }  // namespace neurite
