@@ -26,6 +26,16 @@ export {
 } from './conv.js';
 export { AlphaDropout, Dropout1d, Dropout2d, DropPath } from './dropouts.js';
 export { Ensemble, type EnsembleOptions } from './ensemble.js';
+export {
+  DepthwiseSeparable,
+  InvertedResidual,
+  type InvertedResidualOptions,
+  LeNet5,
+  type LeNet5Options,
+  type MobileBlockOptions,
+  VGG,
+  type VGGOptions,
+} from './image-models.js';
 export * as init from './init.js';
 export { LayerNorm, type LayerNormOptions } from './layer-norm.js';
 export { Dropout, Flatten } from './layers.js';
@@ -95,6 +105,14 @@ export {
   Step,
   SwiGLU,
 } from './rectifiers.js';
+export {
+  BasicBlock,
+  type BasicBlockOptions,
+  Residual,
+  ResNet,
+  type ResNetOptions,
+  type Shortcut,
+} from './residual.js';
 export {
   PixelShuffle,
   PixelUnshuffle,

@@ -41,7 +41,13 @@ abstract class Pooling extends Module {
       const expected = ['batch', ...LAYOUT[this.dims], 'channels'].join(', ');
       throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected [${expected}]`);
     }
-    return this.pool(x);
+    try {
+      return this.pool(x);
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      // The same message under the layer's name.
+      throw new ShapeError(error.message.replace(/^\w+:/, `${this.label}:`));
+    }
   }
 }
 

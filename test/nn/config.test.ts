@@ -47,6 +47,25 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ...Object.fromEntries(
     ['Avg', 'Max'].flatMap((k) => [1, 2, 3].map((d) => [`Adaptive${k}Pool${d}d`, [[2], [Array(d).fill(3)]]])),
   ),
+  BasicBlock: [
+    [4, 4],
+    [2, 4, { stride: 2, shortcut: 'identity', dropPath: 0.5, dtype: 'float64' }],
+  ],
+  DepthwiseSeparable: [
+    [2, 4],
+    [2, 2, { stride: 2, dtype: 'float64' }],
+  ],
+  InvertedResidual: [
+    [2, 2],
+    [2, 4, { stride: 2, expand: 1, dtype: 'float64' }],
+  ],
+  LeNet5: [[], [{ imageSize: 32, inChannels: 3, classes: 4, activation: 'tanh', dtype: 'float64' }]],
+  Residual: [[new nn.Linear(2, 2)], [new nn.ReLU(), new nn.Linear(2, 3)]],
+  ResNet: [[{ depth: 8, width: 0.25 }], [{ depth: 8, width: 0.5, shortcut: 'projection', dropPath: 0.25, classes: 3 }]],
+  VGG: [
+    [{ stages: [[2]], imageSize: 8 }],
+    [{ stages: [[2], [3]], imageSize: 9, hidden: 4, batchNorm: false, dropout: 0 }],
+  ],
   PixelShuffle: [[2]],
   PixelUnshuffle: [[3]],
   ReflectionPad2d: [[1]],
