@@ -3,10 +3,10 @@
 // block sums are added in order. The k blocks depend on k alone, so neither the tile an element falls in nor the block
 // asked for changes its bits. Error <= gamma_{min(k, 512) + k / 512} |A||B|.
 // Blocks: Tile::panels panels of B ([k][width], at most kBlockK rows: 1 MiB with AVX-512) are packed to stay in the
-// second-level cache; each tile of A meets all of them from the first-level cache. A is read in place unless its rows
-// would fall into one cache set or it is transposed, B is when it is compact or used once. Up to Tile::skinny_rows rows
-// B is streamed in the order of memory, kStreamK rows at a time, and the chains wait in the first-level cache.
-// Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
+// second-level cache, by the first row of tiles as it reads them; each tile of A meets all of them from the first-level
+// cache. A is read in place unless its rows would fall into one cache set or it is transposed, B is when it is compact
+// or used once. Up to Tile::skinny_rows rows B is streamed in the order of memory, kStreamK rows at a time, and the
+// chains wait in the first-level cache. Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -17,13 +17,17 @@ constexpr int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * t
 constexpr int64_t divide_up(int64_t x, int64_t by) { return (x + by - 1) / by; }
 constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
+// A row of `panels` tiles, each `width` columns behind the one before.
 template <class T>
 struct TileArgs {
   int64_t k;
+  int64_t panels;
   const T* a;
   int64_t lda;  // to the next row if RowsApart, else to the next k
   const T* b;
   int64_t ldb;     // to the next k
+  int64_t next_b;  // to the next panel
+  T* panel;        // where Packs is true: for a copy of each panel of B, k rows without a gap
   const T* ahead;  // where RowsApart is false: what each k brings to the second-level cache
   int64_t ldahead;
   const T* from;  // or null: whole vectors that the chains go on from, instead of zeros
@@ -38,89 +42,104 @@ struct TileArgs {
   int64_t ldgate;
 };
 
-template <class T, int MR, int NV, bool RowsApart>
-NEURITE_NOINLINE void multiply_tile(const TileArgs<T>& t) noexcept {
+template <class T, int MR, int NV, bool RowsApart, bool Packs>
+NEURITE_NOINLINE void multiply_tiles(const TileArgs<T>& t) noexcept {
   using V = Vec<T>;
-  V acc[MR][NV];
-  NEURITE_UNROLL
-  for (int r = 0; r < MR; ++r) {
-    NEURITE_UNROLL
-    for (int v = 0; v < NV; ++v) acc[r][v] = V::set(0);
-  }
-  if (t.from != nullptr) {
-    const T* from = t.from;
-    NEURITE_UNROLL
-    for (int r = 0; r < MR; ++r, from += t.ldfrom) {
-      NEURITE_UNROLL
-      for (int v = 0; v < NV; ++v) acc[r][v] = V::load(from + v * V::lanes);
-    }
-  }
-  // C arrives while the products are summed.
-  {
-    const T* c = t.c;
-    NEURITE_UNROLL
-    for (int r = 0; r < MR; ++r, c += t.ldc) {
-      NEURITE_PREFETCH_WRITE(c);
-      NEURITE_PREFETCH_WRITE(c + t.cols - 1);
-    }
-  }
-  const T* ahead = t.ahead;
-  const int64_t ldahead = t.ldahead;
-  const T* a = t.a;
-  const T* b = t.b;
-  const int64_t lda = t.lda, ldb = t.ldb;
-  NEURITE_UNROLL_BY(2)
-  for (int64_t p = t.k; p > 0; --p) {
-    V row[NV];
-    NEURITE_UNROLL
-    for (int v = 0; v < NV; ++v) {
-      NEURITE_PREFETCH(b + 16 * ldb + v * V::lanes);  // 16 * 14 cycles ahead; after the last row comes the next panel
-      row[v] = V::load(b + v * V::lanes);
-    }
-    if constexpr (!RowsApart) {
-      NEURITE_PREFETCH_FAR(ahead);
-      ahead += ldahead;
-    }
+  constexpr int64_t width = NV * V::lanes;
+  const int64_t k = t.k, lda = t.lda, ldb = t.ldb;
+  const T* const end = t.c + t.cols - 1;  // of the first row
+  const T* panel_b = t.b;
+  T* panel = t.panel;
+  T* tile_c = t.c;
+  for (int64_t n = 0; n < t.panels; ++n, panel_b += t.next_b, tile_c += width) {
+    V acc[MR][NV];
     NEURITE_UNROLL
     for (int r = 0; r < MR; ++r) {
-      const V x = V::set(RowsApart ? a[r * lda] : a[r]);
       NEURITE_UNROLL
-      for (int v = 0; v < NV; ++v) acc[r][v] = mul_add(x, row[v], acc[r][v]);
+      for (int v = 0; v < NV; ++v) acc[r][v] = V::set(0);
     }
-    a += RowsApart ? 1 : lda;
-    b += ldb;
-  }
-  const int64_t last = t.cols - (NV - 1) * V::lanes;  // columns of the last vector
-  const auto read = [last](const T* p, int v) {
-    return v < NV - 1 || last == V::lanes ? V::load(p + v * V::lanes) : V::load_n(p + v * V::lanes, last);
-  };
-  const V zero = V::set(0);
-  T* c = t.c;
-  if (!t.add && t.bias == nullptr && !t.relu && t.gate == nullptr && last == V::lanes) {
-    NEURITE_UNROLL
-    for (int r = 0; r < MR; ++r, c += t.ldc) {
+    if (t.from != nullptr) {
+      const T* from = t.from + n * width;
       NEURITE_UNROLL
-      for (int v = 0; v < NV; ++v) acc[r][v].store(c + v * V::lanes);
+      for (int r = 0; r < MR; ++r, from += t.ldfrom) {
+        NEURITE_UNROLL
+        for (int v = 0; v < NV; ++v) acc[r][v] = V::load(from + v * V::lanes);
+      }
     }
-    return;
-  }
-  V bias[NV];
-  NEURITE_UNROLL
-  for (int v = 0; v < NV; ++v) bias[v] = t.bias != nullptr ? read(t.bias, v) : zero;
-  const T* gate = t.gate;
-  NEURITE_UNROLL
-  for (int r = 0; r < MR; ++r, c += t.ldc, gate += t.ldgate) {
+    if (k > 16) {  // else C is not there before its stores: it arrives while the products are summed
+      const T* c = tile_c;
+      const int64_t last = smaller(width, end + 1 - tile_c) - 1;
+      NEURITE_UNROLL
+      for (int r = 0; r < MR; ++r, c += t.ldc) {
+        NEURITE_PREFETCH_WRITE(c);
+        NEURITE_PREFETCH_WRITE(c + last);
+      }
+    }
+    const T* ahead = t.ahead;
+    const int64_t ldahead = t.ldahead;
+    const T* a = t.a;
+    const T* b = panel_b;
+    NEURITE_UNROLL_BY(2)
+    for (int64_t p = k; p > 0; --p) {
+      V row[NV];
+      NEURITE_UNROLL
+      for (int v = 0; v < NV; ++v) {
+        if constexpr (Packs) {
+          NEURITE_PREFETCH(b + 8 * ldb + v * V::lanes);  // more lines a page apart do not fit into a cache set
+          NEURITE_PREFETCH_FAR(b + 32 * ldb + v * V::lanes);
+        } else {
+          NEURITE_PREFETCH(b + 16 * ldb +
+                           v * V::lanes);  // 16 * 14 cycles ahead; after the last row comes the next panel
+        }
+        row[v] = V::load(b + v * V::lanes);
+        if constexpr (Packs) row[v].store(panel + v * V::lanes);
+      }
+      if constexpr (Packs) panel += width;
+      if constexpr (!RowsApart) {
+        NEURITE_PREFETCH_FAR(ahead);
+        ahead += ldahead;
+      }
+      NEURITE_UNROLL
+      for (int r = 0; r < MR; ++r) {
+        const V x = V::set(RowsApart ? a[r * lda] : a[r]);
+        NEURITE_UNROLL
+        for (int v = 0; v < NV; ++v) acc[r][v] = mul_add(x, row[v], acc[r][v]);
+      }
+      a += RowsApart ? 1 : lda;
+      b += ldb;
+    }
+    const int64_t last = smaller(width, end + 1 - tile_c) - (NV - 1) * V::lanes;  // columns of the last vector
+    T* c = tile_c;
+    if (!t.add && t.bias == nullptr && !t.relu && t.gate == nullptr && last == V::lanes) {
+      NEURITE_UNROLL
+      for (int r = 0; r < MR; ++r, c += t.ldc) {
+        NEURITE_UNROLL
+        for (int v = 0; v < NV; ++v) acc[r][v].store(c + v * V::lanes);
+      }
+      continue;
+    }
+    const auto read = [last](const T* p, int v) {
+      return v < NV - 1 || last == V::lanes ? V::load(p + v * V::lanes) : V::load_n(p + v * V::lanes, last);
+    };
+    const V zero = V::set(0);
+    V bias[NV];
     NEURITE_UNROLL
-    for (int v = 0; v < NV; ++v) {
-      V x = acc[r][v];
-      if (t.add) x = read(c, v) + x;
-      if (t.bias != nullptr) x = x + bias[v];
-      if (t.relu) x = relu(x, zero);
-      if (t.gate != nullptr) x = select(lt(zero, read(gate, v)), x, zero);
-      if (v < NV - 1 || last == V::lanes) {
-        x.store(c + v * V::lanes);
-      } else {
-        x.store_n(c + v * V::lanes, last);
+    for (int v = 0; v < NV; ++v) bias[v] = t.bias != nullptr ? read(t.bias + n * width, v) : zero;
+    const T* gate = t.gate != nullptr ? t.gate + n * width : nullptr;
+    NEURITE_UNROLL
+    for (int r = 0; r < MR; ++r, c += t.ldc, gate += t.ldgate) {
+      NEURITE_UNROLL
+      for (int v = 0; v < NV; ++v) {
+        V x = acc[r][v];
+        if (t.add) x = read(c, v) + x;
+        if (t.bias != nullptr) x = x + bias[v];
+        if (t.relu) x = relu(x, zero);
+        if (t.gate != nullptr) x = select(lt(zero, read(gate, v)), x, zero);
+        if (v < NV - 1 || last == V::lanes) {
+          x.store(c + v * V::lanes);
+        } else {
+          x.store_n(c + v * V::lanes, last);
+        }
       }
     }
   }
@@ -132,13 +151,16 @@ constexpr int tile_vectors(int64_t rows) {
   return rows <= Tile<T>::skinny_rows ? Tile<T>::skinny_vectors : Tile<T>::vectors;
 }
 
-// The instance for run-time numbers of rows and vectors.
+// The instance for run-time numbers of rows and vectors. Only high tiles of all vectors pack on the way.
 template <class T, bool RowsApart, int MR, int NV = tile_vectors<T>(MR)>
 NEURITE_INLINE void multiply_rows(int64_t vectors, const TileArgs<T>& t) {
   if constexpr (NV > 1) {
     if (vectors < NV) return multiply_rows<T, RowsApart, MR, NV - 1>(vectors, t);
   }
-  return multiply_tile<T, MR, NV, RowsApart>(t);
+  if constexpr (NV == Tile<T>::vectors && MR > Tile<T>::skinny_rows) {
+    if (t.panel != nullptr) return multiply_tiles<T, MR, NV, RowsApart, true>(t);
+  }
+  return multiply_tiles<T, MR, NV, RowsApart, false>(t);
 }
 
 template <class T, bool RowsApart, int MR = Tile<T>::rows>
@@ -149,8 +171,8 @@ NEURITE_INLINE void multiply(int64_t rows, int64_t vectors, const TileArgs<T>& t
   return multiply_rows<T, RowsApart, MR>(vectors, t);
 }
 
-// out[p * width + j] = in[j * stride + p]; columns past `cols` repeat the last one. Rows are first copied by the cache
-// line to a square beside each other: in place they may all fall into one cache set.
+// out[p * width + j] = in[j * stride + p]; columns past `cols` repeat the last one. Rows that would fall into one cache
+// set are first copied by the cache line to a square beside each other.
 template <class T>
 NEURITE_INLINE void pack_transposed(const T* in, int64_t stride, int64_t cols, int64_t k, T* out, int64_t width) {
   using V = Vec<T>;
@@ -164,7 +186,8 @@ NEURITE_INLINE void pack_transposed(const T* in, int64_t stride, int64_t cols, i
       alignas(64) T square[V::lanes * line];
       const T* beside[V::lanes];
       for (int l = 0; l < V::lanes; ++l) beside[l] = square + l * line;
-      for (; p + line <= k; p += line) {
+      const bool collide = stride * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+      for (; collide && p + line <= k; p += line) {
         NEURITE_UNROLL
         for (int l = 0; l < V::lanes; ++l) {
           NEURITE_UNROLL
@@ -253,6 +276,8 @@ struct Plan {
 };
 
 inline constexpr int64_t kGroupTiles = 8;
+inline constexpr int64_t kFewTiles = 16;   // of A that are packed once for all of B; then few panels of B do as well
+inline constexpr int64_t kFarRows = 2048;  // elements apart, above which memory wants its rows read in order
 inline constexpr int64_t kStreamColumns = 1024;  // of the sums that wait in the first-level cache
 inline constexpr int64_t kStreamK = 16;          // rows of B read side by side, for the prefetcher follows that many
 
@@ -270,9 +295,10 @@ NEURITE_INLINE Plan<T> plan(const GemmArgs<T>& args) {
   p.width = tile_vectors<T>(p.rows) * Vec<T>::lanes;
   p.blocks = args.k > kBlockK ? divide_up(args.k, kBlockK) : 1;
   p.block_k = round_up(divide_up(args.k, p.blocks), 8);
-  p.block_n =
-      smaller(Tile<T>::panels * Tile<T>::vectors * Vec<T>::lanes / p.width * p.width, round_up(args.n, Vec<T>::lanes));
-  p.group = kGroupTiles * p.rows;
+  const bool few = args.m <= kFewTiles * p.rows;
+  const int64_t panels = few ? Tile<T>::panels / 4 : Tile<T>::panels;
+  p.block_n = smaller(panels * Tile<T>::vectors * Vec<T>::lanes / p.width * p.width, round_up(args.n, Vec<T>::lanes));
+  p.group = (few ? kFewTiles : kGroupTiles) * p.rows;
   return p;
 }
 
@@ -351,7 +377,7 @@ NEURITE_INLINE void gemm_stream(const GemmArgs<T>& args, Range rows, Range cols,
   const Epilogue<T> epilogue(args);
   const int64_t mr = rows.end - rows.begin, i = rows.begin;
   TileArgs<T> t{};
-  t.ldb = args.ldb;
+  t.panels = 1;
   t.lda = args.lda;
   for (int64_t j0 = cols.begin; j0 < cols.end; j0 += kStreamColumns) {
     const int64_t j1 = smaller(j0 + kStreamColumns, cols.end), ldsums = round_up(j1 - j0, V::lanes);
@@ -482,6 +508,20 @@ NEURITE_INLINE void gemm_swapped(const GemmArgs<T>& args, Range rows, Range cols
   }
 }
 
+// Tiles of A for kn products from k0, `room` apart.
+template <class T>
+NEURITE_INLINE void pack_a(const GemmArgs<T>& args, int64_t begin, int64_t rows, int64_t tiles, int64_t k0, int64_t kn,
+                           T* out, int64_t room) {
+  for (int64_t s = 0; s < tiles; ++s, out += room) {
+    const int64_t i = begin + rows * s / tiles, mr = begin + rows * (s + 1) / tiles - i;
+    if (args.trans_a) {
+      pack_columns(args.a + k0 * args.lda + i, args.lda, mr, args.m - i, kn, out);
+    } else {
+      pack_transposed(args.a + i * args.lda + k0, args.lda, mr, kn, out, packed_rows<T>(mr));
+    }
+  }
+}
+
 template <class T>
 void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexcept {
   using V = Vec<T>;
@@ -492,60 +532,64 @@ void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexce
   const Epilogue<T> epilogue(args);
   T* const panels = static_cast<T*>(scratch);
   T* const packed = panels + round_up(p.block_k * smaller(p.block_n, round_up(cols.end - cols.begin, V::lanes)), 64);
+  const int64_t room = packed_rows<T>(Tile<T>::rows) * p.block_k + V::lanes, full = p.width / V::lanes;
   const bool long_sum = !p.pack_a && in_memory_order(args);
   const int64_t all_tiles = divide_up(rows.end - rows.begin, p.rows);
-  for (int64_t j0 = cols.begin; j0 < cols.end; j0 += p.block_n) {
-    const int64_t j1 = smaller(j0 + p.block_n, cols.end);
+  const int64_t group = smaller(rows.end - rows.begin, p.group), lowest = group / divide_up(group, p.rows);
+  const bool once = group == rows.end - rows.begin;  // all of A is packed at a time
+  const int64_t col_blocks = divide_up(cols.end - cols.begin, p.block_n);
+  int64_t call = 0;
+  for (int64_t part = 0; part < col_blocks * p.blocks; ++part) {
+    const int64_t block = once ? part / col_blocks : part % p.blocks;
+    const int64_t col_block = once ? part % col_blocks : part / p.blocks;
+    const int64_t k0 = smaller(block * p.block_k, args.k), kn = smaller(k0 + p.block_k, args.k) - k0;
+    const bool last = block + 1 == p.blocks;
+    const int64_t j0 = cols.begin + col_block * p.block_n, j1 = smaller(j0 + p.block_n, cols.end);
+    const int64_t whole = j0 + (j1 - j0) / p.width * p.width;
     const bool in_place = !args.trans_b && (j1 - j0) % V::lanes == 0 && (args.ldb <= 256 || all_tiles < 3);
-    for (int64_t block = 0; block < p.blocks; ++block) {
-      const int64_t k0 = smaller(block * p.block_k, args.k), kn = smaller(k0 + p.block_k, args.k) - k0;
-      const bool last = block + 1 == p.blocks;
-      if (!in_place) pack_b(args, p.width, j0, j1, k0, kn, panels);
-      int64_t call = 0;
-      for (int64_t i0 = rows.begin; i0 < rows.end; i0 += p.group) {
-        const int64_t in = smaller(rows.end - i0, p.group);
-        const int64_t tiles = divide_up(in, p.rows);  // of heights that differ by at most one
-        const auto start = [=](int64_t s) { return in * s / tiles; };
-        const int64_t room = packed_rows<T>(Tile<T>::rows) * p.block_k + V::lanes;
-        if (p.pack_a && args.trans_a) {
-          for (int64_t s = 0; s < tiles; ++s) {
-            const int64_t i = i0 + start(s), mr = start(s + 1) - start(s);
-            pack_columns(args.a + k0 * args.lda + i, args.lda, mr, args.m - i, kn, packed + s * room);
+    // The first row of tiles copies the panels of B that it reads; the others are copied before.
+    const bool copies = !in_place && !args.trans_b && args.ldb <= kFarRows && lowest > Tile<T>::skinny_rows;
+    const int64_t copied = copies ? whole : j0;
+    if (!in_place && copied < j1) pack_b(args, p.width, copied, j1, k0, kn, panels + (copied - j0) * kn);
+    if (col_block == 0) call = 0;
+    for (int64_t i0 = rows.begin; i0 < rows.end; i0 += group) {
+      const int64_t in = smaller(rows.end - i0, group), tiles = divide_up(in, p.rows);  // heights differ by one at most
+      if (p.pack_a && !(once && col_block > 0)) pack_a(args, i0, in, tiles, k0, kn, packed, room);
+      for (int64_t s = 0; s < tiles; ++s) {
+        const int64_t i = i0 + in * s / tiles, mr = i0 + in * (s + 1) / tiles - i;
+        const int64_t step = long_sum && !last ? p.width : whole - j0;
+        for (int64_t j = j0; j < j1;) {
+          const int64_t jn = j < whole ? step : j1 - j, vectors = j < whole ? full : divide_up(jn, V::lanes);
+          TileArgs<T> t{};
+          t.k = kn;
+          t.panels = divide_up(jn, p.width);
+          t.cols = jn;
+          t.add = block > 0 || args.accumulate;
+          if (in_place || (i == rows.begin && j < copied)) {
+            t.b = args.b + k0 * args.ldb + j;
+            t.ldb = args.ldb;
+            t.next_b = p.width;
+            if (!in_place) t.panel = panels + (j - j0) * kn;
+          } else {
+            t.b = panels + (j - j0) * kn;
+            t.ldb = vectors * V::lanes;
+            t.next_b = p.width * kn;
           }
-        } else if (p.pack_a) {
-          for (int64_t s = 0; s < tiles; ++s) {
-            const int64_t mr = start(s + 1) - start(s);
-            pack_transposed(args.a + (i0 + start(s)) * args.lda + k0, args.lda, mr, kn, packed + s * room,
-                            packed_rows<T>(mr));
+          epilogue.set(t, args, i, j, last);
+          if (args.trans_a || p.pack_a) {
+            t.a = p.pack_a ? packed + s * room : args.a + k0 * args.lda + i;
+            t.lda = p.pack_a ? packed_rows<T>(mr) : args.lda;
+            t.ahead = t.a + 16 * t.lda;
+            t.ldahead = t.lda;
+            if (long_sum && !last) next_block(args, k0 + kn, kn, call++, t);
+            multiply<T, false>(mr, vectors, t);
+          } else {
+            t.a = args.a + i * args.lda + k0;
+            t.lda = args.lda;
+            multiply<T, true>(mr, vectors, t);
           }
-        }
-        for (int64_t s = 0; s < tiles; ++s) {
-          const int64_t i = i0 + start(s), mr = i0 + start(s + 1) - i;
-          for (int64_t j = j0; j < j1; j += p.width) {
-            const int64_t jn = smaller(j1 - j, p.width), vectors = divide_up(jn, V::lanes);
-            TileArgs<T> t{};
-            t.k = kn;
-            t.cols = jn;
-            t.add = block > 0 || args.accumulate;
-            t.b = in_place ? args.b + k0 * args.ldb + j : panels + (j - j0) * kn;
-            t.ldb = in_place ? args.ldb : vectors * V::lanes;
-            epilogue.set(t, args, i, j, last);
-            if (args.trans_a || p.pack_a) {
-              t.a = p.pack_a ? packed + s * room : args.a + k0 * args.lda + i;
-              t.lda = p.pack_a ? packed_rows<T>(mr) : args.lda;
-              t.ahead = t.a + 16 * t.lda;
-              t.ldahead = t.lda;
-              if (long_sum && !last) next_block(args, k0 + kn, kn, call++, t);
-              multiply<T, false>(mr, vectors, t);
-            } else {
-              t.a = args.a + i * args.lda + k0;
-              t.lda = args.lda;
-              multiply<T, true>(mr, vectors, t);
-            }
-            if (last && epilogue.finishes) {
-              for (int64_t r = 0; r < mr; ++r) finish_row(args, i + r, j, jn);
-            }
-          }
+          for (int64_t r = 0; last && epilogue.finishes && r < mr; ++r) finish_row(args, i + r, j, jn);
+          j += jn;
         }
       }
     }

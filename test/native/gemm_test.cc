@@ -148,20 +148,24 @@ void shapes(const char* name, const Kernels<T>& kernels) {
   }
 }
 
-// Rows 4 KiB apart, wide enough for several row groups and panels: the packing paths.
+// Rows 4 KiB apart, wide enough for several row groups and panels: the packing paths. Then A packed once for several
+// blocks of columns and of k.
 template <class T>
 void packed(const char* name, const Kernels<T>& kernels) {
   const int64_t page = 4096 / static_cast<int64_t>(sizeof(T));
-  for (int trans = 0; trans < 4; ++trans) {
-    Problem<T> p(67, 45, 30, (trans & 1) != 0, (trans & 2) != 0, 0, 77);
-    const int64_t ld = page;
-    Values values(5);
-    p.a = values.many<T>(ld * 80);
-    p.b = values.many<T>(ld * 80);
-    p.args.a = p.a.data();
-    p.args.b = p.b.data();
-    p.args.lda = p.args.ldb = ld;
-    against_reference(name, kernels, p);
+  const int64_t sizes[][3] = {{67, 45, 30}, {33, 150, 520}};
+  for (const auto& s : sizes) {
+    for (int trans = 0; trans < 4; ++trans) {
+      Problem<T> p(s[0], s[1], s[2], (trans & 1) != 0, (trans & 2) != 0, 0, 77);
+      const int64_t ld = page;
+      Values values(5);
+      p.a = values.many<T>(ld * std::max(s[0], s[2]));
+      p.b = values.many<T>(ld * std::max(s[1], s[2]));
+      p.args.a = p.a.data();
+      p.args.b = p.b.data();
+      p.args.lda = p.args.ldb = ld;
+      against_reference(name, kernels, p);
+    }
   }
 }
 
