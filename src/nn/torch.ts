@@ -1,8 +1,10 @@
-import { FormatError, OptionError } from '../core.js';
+import { FormatError, OptionError, type Shape, Tensor } from '../core.js';
 import { readSafetensors, type TensorData, withFile, writeSafetensors } from '../io/index.js';
 import { checkOptions } from '../options.js';
+import { sameShape } from '../shape.js';
 import { type LoadReport, tensorsOf } from './load.js';
-import type { AnyModule } from './module.js';
+import type { AnyModule, Module } from './module.js';
+import { imageAxes, reorder } from './torch-order.js';
 
 export interface TorchNames {
   /**
@@ -10,6 +12,11 @@ export interface TorchNames {
    * used, once a name; a name that none fits stays.
    */
   readonly prefixes?: Readonly<Record<string, string>>;
+  /**
+   * Shape of the model's input, batch included, as `summary` takes it. Models with convolutions and dense layers need it: PyTorch
+   * flattens images channels first, so the weights that meet a flattened image are put into the other order.
+   */
+  readonly inputShape?: Shape;
 }
 
 export interface ImportTorchOptions extends TorchNames {
@@ -18,44 +25,98 @@ export interface ImportTorchOptions extends TorchNames {
 }
 
 /**
- * Sets a model's parameters and buffers from a PyTorch `state_dict` in a safetensors file. Layouts are the same; the last part
- * of a name changes from `running_mean` to `runningMean`; int64 counters become int32 and half-precision weights float32.
+ * Sets a model's parameters and buffers from a PyTorch `state_dict`, in a safetensors file or as tensors by name. Layouts are the
+ * same, but for dense layers behind (or before) a flattened image, whose weights are reordered; the last part of a name changes
+ * from `running_mean` to `runningMean`; int64 counters become int32 and half-precision weights float32.
  *
  * In Python: `safetensors.torch.save_file(model.state_dict(), 'model.safetensors')`. Pickled `.pt` files hold code and are
  * refused.
  *
- * @param options `prefixes`, `strict`.
+ * @param source path of the file, or the tensors.
+ * @param options `prefixes`, `strict`, `inputShape`.
  * @returns the missing and unexpected names, as the model calls them.
  * @throws FormatError for a pickled or damaged file; ShapeError listing what does not fit the model, which is then unchanged;
- *   OptionError when two names become one.
- * @example await nn.importTorch(model, 'resnet.safetensors', { prefixes: { 'module.': '' } });
+ *   OptionError when two names become one, or for a model with convolutions and dense layers without `inputShape`.
+ * @example await nn.importTorch(model, 'lenet.safetensors', { inputShape: [1, 28, 28, 1] });
  */
 export async function importTorch(
   model: AnyModule,
-  file: string,
+  source: string | Readonly<Record<string, Tensor>>,
   options: ImportTorchOptions = {},
 ): Promise<LoadReport> {
-  const where = `importTorch "${file}"`;
-  checkOptions(where, options, ['prefixes', 'strict']);
-  const { prefixes = {}, strict = true } = options;
-  await refusePickle(where, file);
-  const { tensors } = await readSafetensors(file);
+  const where = typeof source === 'string' ? `importTorch "${source}"` : 'importTorch';
+  checkOptions(where, options, ['prefixes', 'strict', 'inputShape']);
+  const { prefixes = {}, strict = true, inputShape } = options;
+  const tensors = typeof source === 'string' ? await fileTensors(where, source) : await valuesOf(where, source);
   const named = rename(where, tensors, Object.entries(prefixes), toCamel);
-  return model.loadTensors(named, { strict });
+  return model.loadTensors(reorderImages(where, model, named, inputShape, false), { strict });
+}
+
+async function fileTensors(where: string, file: string): Promise<ReadonlyMap<string, TensorData>> {
+  await refusePickle(where, file);
+  return (await readSafetensors(file)).tensors;
+}
+
+async function valuesOf(
+  where: string,
+  dict: Readonly<Record<string, Tensor>>,
+): Promise<ReadonlyMap<string, TensorData>> {
+  const out = new Map<string, TensorData>();
+  for (const [name, t] of Object.entries(dict)) {
+    if (!(t instanceof Tensor)) throw new OptionError(`${where}: "${name}" is not a tensor; wrap it in tensor(…)`);
+    out.set(name, { dtype: t.dtype, shape: t.shape, data: await t.data() });
+  }
+  return out;
 }
 
 /**
- * Writes a model's parameters and buffers under PyTorch's names, for `load_state_dict(safetensors.torch.load_file(file))`.
- * @param options `prefixes`, read from right to left: the same record serves both ways.
- * @throws OptionError when two names become one; NeuriteError when the file cannot be written.
+ * Writes a model's parameters and buffers under PyTorch's names and in its order, for
+ * `load_state_dict(safetensors.torch.load_file(file))`.
+ * @param options `prefixes`, read from right to left, and `inputShape`: the same record serves both ways.
+ * @throws OptionError when two names become one, or for a model with convolutions and dense layers without `inputShape`;
+ *   NeuriteError when the file cannot be written.
  * @example await nn.exportTorch(model, 'for-torch.safetensors');
  */
 export async function exportTorch(model: AnyModule, file: string, options: TorchNames = {}): Promise<void> {
   const where = `exportTorch "${file}"`;
-  checkOptions(where, options, ['prefixes']);
+  checkOptions(where, options, ['prefixes', 'inputShape']);
   const back = Object.entries(options.prefixes ?? {}).map(([torch, ours]) => [ours, torch] as const);
-  const named = rename(where, await tensorsOf(model), back, toSnake);
-  await writeSafetensors(file, named, { format: 'pt' });
+  const tensors = reorderImages(where, model, await tensorsOf(model), options.inputShape, true);
+  await writeSafetensors(file, rename(where, tensors, back, toSnake), { format: 'pt' });
+}
+
+/** The tensors with the axes that meet flattened images in the other library's order. */
+function reorderImages(
+  where: string,
+  model: AnyModule,
+  tensors: ReadonlyMap<string, TensorData>,
+  inputShape: Shape | undefined,
+  toTorch: boolean,
+): ReadonlyMap<string, TensorData> {
+  if (inputShape === undefined) {
+    checkNeedsNoShape(where, model);
+    return tensors;
+  }
+  const axes = imageAxes(where, model as Module, inputShape);
+  const out = new Map(tensors);
+  for (const [path, cell] of [...model.namedParameters(), ...model.namedBuffers()]) {
+    for (const axis of axes.get(cell) ?? []) {
+      const given = out.get(path);
+      // What does not fit is for the model to say.
+      if (given !== undefined && sameShape(given.shape, cell.shape)) out.set(path, reorder(given, axis, toTorch));
+    }
+  }
+  return out;
+}
+
+/** Without running it nobody knows which dense layer sees a flattened image. */
+function checkNeedsNoShape(where: string, model: AnyModule): void {
+  const weights = [...model.namedParameters()].filter(([path]) => /(^|\.)(weight|original1?)$/.test(path));
+  if (weights.some(([, p]) => p.shape.length > 2) && weights.some(([, p]) => p.shape.length === 2)) {
+    throw new OptionError(
+      `${where}: ${model.label} has convolutions and dense layers; give inputShape, batch included, such as { inputShape: [1, 28, 28, 1] }: PyTorch flattens images channels first, and the weights behind it have to follow`,
+    );
+  }
 }
 
 function rename(
