@@ -1,2 +1,3 @@
+export { type Cifar, type Cifar100Options, type CifarOptions, cifar10, cifar100 } from './cifar.js';
 export { type HostTensor, readIdx } from './idx.js';
 export { type Mnist, type MnistOptions, mnist } from './mnist.js';
