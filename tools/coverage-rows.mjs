@@ -200,6 +200,26 @@ export const SECTIONS = [
     ],
   },
   {
+    title: 'Convolution',
+    golden: ['test/goldens/conv.json'],
+    gradient: [...REGISTRY, 'test/goldens/conv.test.ts'],
+    guide: ['convolution'],
+    rows: [
+      ['One to three axes, stride, dilation, groups, every padding', 'Conv1d Conv2d Conv3d'],
+      ['Transposed', 'ConvTranspose1d ConvTranspose2d ConvTranspose3d'],
+      [
+        'As functions',
+        'conv1d conv2d conv3d convTranspose1d convTranspose2d convTranspose3d',
+        { golden: ['test/goldens/conv.test.ts', 'test/ops/*.cases.ts'], gradient: REGISTRY },
+      ],
+      [
+        'Weights from PyTorch, dense layers behind images reordered',
+        'importTorch exportTorch',
+        { golden: ['test/nn/torch.test.ts'], gradient: { none: 'files' } },
+      ],
+    ],
+  },
+  {
     title: 'Regularisation and normalisation',
     golden: ['test/nn/goldens/norms.json', 'test/goldens/norms.json', 'test/nn/*.test.ts'],
     gradient: ['test/nn/*.test.ts', ...REGISTRY],
