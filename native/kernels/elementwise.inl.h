@@ -49,6 +49,11 @@ NEURITE_INLINE V minimum(V a, V b) {
   return select(is_nan(a), a, min(a, b));
 }
 
+template <class T>
+inline constexpr T kRootHalf = T(0.70710678118654752440);  // 1 / sqrt(2)
+template <class T>
+inline constexpr T kNormalPeak = T(0.39894228040143267794);  // 1 / sqrt(2 pi)
+
 // Hands the body of a micro-operation to `visit`: one(f), two(f), three(f) by its operands, or many(f) and many_two(f)
 // where f is long and must not be repeated in the code.
 template <class T, class Visit>
@@ -76,6 +81,13 @@ NEURITE_INLINE void visit_floating(int code, Visit visit) {
     case Micro::TANH: return visit.many([](V x) { return tanh(x); });
     case Micro::SIGMOID: return visit.many([](V x) { return sigmoid(x); });
     case Micro::ERF: return visit.many([](V x) { return erf(x); });
+    case Micro::GELU:
+      return visit.many([=](V x) { return (V::set(T(0.5)) * x) * (one + erf(x * V::set(kRootHalf<T>))); });
+    case Micro::GELU_GRAD:
+      return visit.many_two([=](V g, V x) {
+        const V t = x * V::set(kRootHalf<T>), density = V::set(kNormalPeak<T>) * exp(neg(t * t));
+        return g * (V::set(T(0.5)) * (one + erf(t)) + x * density);
+      });
     case Micro::SOFTPLUS: return visit.many([](V x) { return softplus(x); });
     case Micro::IS_FINITE: return visit.one([=](V x) { return select(lt(abs(x), infinity), one, zero); });
     case Micro::IS_NAN: return visit.one([=](V x) { return select(is_nan(x), one, zero); });
@@ -104,6 +116,10 @@ NEURITE_INLINE void visit_micro(int code, Visit visit) {
     case Micro::OR: return visit.two([=](V x, V y) { return select(eq(x, zero) & eq(y, zero), zero, one); });
     case Micro::NOT: return visit.one([=](V x) { return select(eq(x, zero), one, zero); });
     case Micro::WHERE: return visit.three([=](V x, V y, V z) { return select(eq(x, zero), z, y); });
+    case Micro::CLAMP: return visit.three([](V x, V low, V high) { return minimum(maximum(x, low), high); });
+    case Micro::INSIDE:
+      return visit.three([=](V x, V low, V high) { return select(lt(low, x) & lt(x, high), one, zero); });
+    case Micro::WHERE_POSITIVE: return visit.three([=](V x, V y, V z) { return select(lt(zero, x), y, z); });
     case Micro::NEG: return visit.one([](V x) { return neg(x); });
     case Micro::ABS: return visit.one([](V x) { return abs(x); });
     case Micro::SIGN:

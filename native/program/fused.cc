@@ -26,6 +26,7 @@ constexpr DType dtype_of() {
 /** Rough cost of a micro-operation; only the size of tasks depends on it. */
 int64_t micro_cost(int32_t code) {
   switch (static_cast<Micro>(code)) {
+    case Micro::GELU_GRAD:
     case Micro::POW: return 24;
     case Micro::EXP:
     case Micro::EXPM1:
@@ -37,6 +38,7 @@ int64_t micro_cost(int32_t code) {
     case Micro::TANH:
     case Micro::SIGMOID:
     case Micro::ERF:
+    case Micro::GELU:
     case Micro::SOFTPLUS: return 8;
     case Micro::DIV:
     case Micro::SQRT:

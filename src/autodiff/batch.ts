@@ -1,10 +1,10 @@
 import { OptionError } from '../errors.js';
+import { type Rule, ruleAttrs, ruleOp } from '../graph/rule.js';
 import type { Attrs, Tensor } from '../graph/tensor.js';
 import { build, buildAll, itemOf } from '../graph/tensor.js';
 import { type Entry, graphState } from '../graph/trace.js';
 import { broadcastTo, full, reshape, slice, stack, sum } from '../ops/index.js';
 import { record, type Tape } from './reverse.js';
-import { type Rule, ruleAttrs, ruleOp } from './rule.js';
 import { vmap } from './vmap.js';
 
 /** Whether the samples of `vmap` draw the same random numbers. */

@@ -1,13 +1,13 @@
 import { isFloat } from '../dtype.js';
 import { GradError } from '../errors.js';
 import { fullOp } from '../graph/leaves.js';
+import { ruledBy } from '../graph/rule.js';
 import { build, Tensor } from '../graph/tensor.js';
 import { movementOps } from '../ops/movement.js';
 import { sameShape } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
 import { rejectPromise } from './arguments.js';
 import { pullBack, record, type Tape } from './reverse.js';
-import { ruledBy } from './rule.js';
 
 /** What a custom gradient rule gets. */
 export interface CustomGradContext<A extends readonly Tensor[]> {

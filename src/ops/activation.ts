@@ -1,8 +1,9 @@
 import { OptionError } from '../errors.js';
+import { ruledBy } from '../graph/rule.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { greater, where } from './compare.js';
 import { defineBinary, defineUnary } from './define.js';
-import { abs, add, div, erf, expm1, minimum, mul, softplus, sub } from './elementwise.js';
+import { abs, add, div, elementwiseOps, exp, expm1, minimum, mul, softplus, sub } from './elementwise.js';
 import { type Operand, operandOf, toTensor } from './operand.js';
 
 /**
@@ -52,7 +53,27 @@ export const activationOps = {
     (gg, g, y) => mul(mul(gg, g), sub(1, mul(2, y))),
     { activationGrad: 'SIGMOID' },
   ),
+  gelu: defineUnary(
+    'gelu',
+    'GELU',
+    (x) => 0.5 * x * (1 + erfOf(x * Math.SQRT1_2)),
+    (g, x) => geluGrad(g, x),
+  ),
+  geluGrad: defineBinary(
+    'geluGrad',
+    'GELU_GRAD',
+    (g, x) => g * (0.5 * (1 + erfOf(x * Math.SQRT1_2)) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI)),
+    (gg, _, x) => geluGrad(gg, x),
+    (gg, g, x) => {
+      const squared = mul(x, x);
+      const density = mul(1 / Math.sqrt(2 * Math.PI), exp(mul(-0.5, squared)));
+      return mul(mul(gg, g), mul(density, sub(2, squared)));
+    },
+  ),
 };
+
+/** Not read before it is called: elementwise.ts and this file import each other. */
+const erfOf = (x: number): number => (elementwiseOps.erf.reference as (x: number) => number)(x);
 
 function sigmoidReference(x: number): number {
   if (x >= 0) return 1 / (1 + Math.exp(-x));
@@ -67,6 +88,10 @@ export function reluGrad(g: Tensor, y: Tensor): Tensor {
 /** Gradient of tanh from its output: g (1 - y) (1 + y). */
 export function tanhGrad(g: Tensor, y: Tensor): Tensor {
   return build(activationOps.tanhGrad, [g, y]);
+}
+/** Gradient of the exact gelu from its input. */
+export function geluGrad(g: Tensor, x: Tensor): Tensor {
+  return build(activationOps.geluGrad, [g, x]);
 }
 /** Gradient of sigmoid from its output: g y (1 - y). */
 export function sigmoidGrad(g: Tensor, y: Tensor): Tensor {
@@ -122,13 +147,12 @@ export function sigmoid(x: Operand): Tensor {
  */
 export function gelu(x: Operand, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
   const t = operandOf('gelu', x, 'float');
-  const half = mul(0.5, t);
   if (approximate !== 'none' && approximate !== 'tanh') {
     throw new OptionError(`gelu: approximate is ${JSON.stringify(approximate)}, expected 'none' or 'tanh'`);
   }
-  if (approximate === 'none') return mul(half, add(1, erf(mul(t, Math.SQRT1_2))));
+  if (approximate === 'none') return build(activationOps.gelu, [t]);
   const cubic = add(t, mul(0.044715, mul(t, mul(t, t))));
-  return mul(half, add(1, tanh(mul(Math.sqrt(2 / Math.PI), cubic))));
+  return mul(mul(0.5, t), add(1, tanh(mul(Math.sqrt(2 / Math.PI), cubic))));
 }
 
 /**
@@ -159,6 +183,11 @@ export function mish(x: Operand): Tensor {
   return mul(t, tanh(softplus(t)));
 }
 
+/** `y`, a function of `x`, with a gradient that takes fewer operations than those of its parts. */
+export function withGradient(y: Tensor, x: Tensor, rule: (g: Tensor, y: Tensor) => Tensor): Tensor {
+  return ruledBy([y], [x], ({ gs: [g], outs: [out] }) => [rule(g as Tensor, out)])[0];
+}
+
 /**
  * Leaky ReLU.
  * `x > 0 ? x : negativeSlope * x`
@@ -171,7 +200,8 @@ export function mish(x: Operand): Tensor {
  */
 export function leakyRelu(x: Operand, negativeSlope = 0.01): Tensor {
   const t = operandOf('leakyRelu', x, 'float');
-  return where(greater(t, 0), t, mul(negativeSlope, t));
+  const slope = (v: Tensor) => where(greater(t, 0), v, mul(negativeSlope, v));
+  return withGradient(slope(t), t, slope);
 }
 
 /**
@@ -187,7 +217,8 @@ export function leakyRelu(x: Operand, negativeSlope = 0.01): Tensor {
 export function elu(x: Operand, alpha = 1): Tensor {
   const t = operandOf('elu', x, 'float');
   // The minimum keeps the unused branch finite: its derivative would be 0 * Infinity.
-  return where(greater(t, 0), t, mul(alpha, expm1(minimum(t, 0))));
+  const y = where(greater(t, 0), t, mul(alpha, expm1(minimum(t, 0))));
+  return withGradient(y, t, (g, out) => where(greater(t, 0), g, mul(g, add(out, alpha))));
 }
 
 /**

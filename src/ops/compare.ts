@@ -1,7 +1,9 @@
+import { type DType, isFloat } from '../dtype.js';
 import { DTypeError } from '../errors.js';
+import { fullLeaf, fullOp } from '../graph/leaves.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { broadcastShapes } from '../shape.js';
-import { defineBinary, defineElementwise, defineUnary } from './define.js';
+import { defineBinary, defineElementwise, defineUnary, NO_GRADIENT } from './define.js';
 import { type Operand, operandPair, toTensor } from './operand.js';
 
 const BOOL = { accepts: 'any', bool: true } as const;
@@ -35,7 +37,34 @@ export const compareOps = {
     ],
     { infer: ([c, a, b]) => ({ shape: broadcastShapes('where', c.shape, a.shape, b.shape), dtype: a.dtype }) },
   ),
+  /** What `where(greater(x, 0), a, b)` builds. */
+  wherePositive: defineElementwise(
+    'wherePositive',
+    'WHERE_POSITIVE',
+    (x, a, b) => (x > 0 ? a : b),
+    ({ g, inputs: [x], needs }) => [
+      null,
+      needs[1] ? wherePositive(x, g, zeroLike(g)) : null,
+      needs[2] ? wherePositive(x, zeroLike(g), g) : null,
+    ],
+    { accepts: 'number' },
+  ),
+  /** low < x < high. */
+  inside: defineElementwise('inside', 'INSIDE', (x, low, high) => Number(low < x && x < high), NO_GRADIENT, BOOL),
 };
+
+function wherePositive(x: Tensor, a: Tensor, b: Tensor): Tensor {
+  return build(compareOps.wherePositive, [x, a, b]);
+}
+
+const zeroLike = (g: Tensor): Tensor => fullLeaf([], 0, g.dtype);
+
+/** x, when `condition` is x > 0 in the dtype of what it chooses between. */
+function positiveOf(condition: Tensor, dtype: DType): Tensor | null {
+  if (condition.op !== compareOps.greater || !isFloat(dtype)) return null;
+  const [x, zero] = condition.inputs;
+  return x.dtype === dtype && zero.op === fullOp && zero.attrs['value'] === 0 && zero.shape.length === 0 ? x : null;
+}
 
 /**
  * `a == b`, element by element; NaN equals nothing.
@@ -183,5 +212,7 @@ export function where(condition: Operand, a: Operand, b: Operand): Tensor {
   if (c.dtype !== 'bool') {
     throw new DTypeError(`where: got a condition of ${c.dtype}, expected bool; compare it, e.g. notEqual(x, 0)`);
   }
-  return build(compareOps.where, [c, ...operandPair('where', a, b)]);
+  const sides = operandPair('where', a, b);
+  const x = positiveOf(c, sides[0].dtype);
+  return x === null ? build(compareOps.where, [c, ...sides]) : wherePositive(x, ...sides);
 }

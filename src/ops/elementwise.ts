@@ -2,8 +2,8 @@ import { OptionError } from '../errors.js';
 import { fullOp } from '../graph/leaves.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { sigmoid } from './activation.js';
-import { equal, greater, greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
-import { checkDType, defineBinary, defineUnary } from './define.js';
+import { compareOps, equal, greater, greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
+import { checkDType, defineBinary, defineElementwise, defineUnary } from './define.js';
 import { type Operand, operandOf, operandPair, toTensor } from './operand.js';
 
 const INTEGER = { accepts: 'number' } as const;
@@ -58,6 +58,21 @@ export const elementwiseOps = {
     (g, a, b) => where(greaterEqual(a, b), g, 0),
     (g, a, b) => where(less(a, b), g, 0),
     INTEGER,
+  ),
+  /** min(max(x, low), high); the gradient passes where nothing was cut. */
+  clamp: defineElementwise(
+    'clamp',
+    'CLAMP',
+    (x, low, high) => Math.min(Math.max(x, low), high),
+    ({ g, inputs: [x], out }) => [where(equal(x, out), g, 0), null, null],
+    INTEGER,
+  ),
+  /** The same with PyTorch's gradient of hardtanh, which is 0 on the bounds too. */
+  clampInside: defineElementwise(
+    'clampInside',
+    'CLAMP',
+    (x, low, high) => Math.min(Math.max(x, low), high),
+    ({ g, inputs }) => [where(build(compareOps.inside, inputs), g, 0), null, null],
   ),
   minimum: defineBinary(
     'minimum',
@@ -475,8 +490,11 @@ export function softplus(x: Operand, { beta = 1, threshold = Infinity }: Softplu
  */
 export function clip(x: Operand, low: number, high: number): Tensor {
   if (!(low <= high)) throw new OptionError(`clip: got low ${low} and high ${high}, expected low <= high`);
-  const above = low === -Infinity ? operandOf('clip', x, 'number') : maximum(x, low);
-  return high === Infinity ? above : minimum(above, high);
+  if (low === -Infinity) return high === Infinity ? operandOf('clip', x, 'number') : minimum(x, high);
+  if (high === Infinity) return maximum(x, low);
+  const [t, bottom] = operandPair('clip', x, low);
+  const [, top] = operandPair('clip', t, high);
+  return build(elementwiseOps.clamp, [t, bottom, top]);
 }
 
 /** C's pow: 1 ** NaN and (-1) ** Infinity are 1, where JavaScript says NaN. */

@@ -1,9 +1,10 @@
 import { OptionError, ShapeError } from '../errors.js';
-import type { Tensor } from '../graph/tensor.js';
+import { fullLeaf } from '../graph/leaves.js';
+import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis } from '../shape.js';
-import { relu, sigmoid, silu } from './activation.js';
-import { greater, greaterEqual, isFinite as isFiniteOp, isNaN as isNaNOp, less, logicalAnd, where } from './compare.js';
-import { add, clip, div, expm1, minimum, mul, sub } from './elementwise.js';
+import { relu, sigmoid, silu, withGradient } from './activation.js';
+import { greater, greaterEqual, isFinite as isFiniteOp, isNaN as isNaNOp, where } from './compare.js';
+import { add, div, elementwiseOps, expm1, minimum, mul, sub } from './elementwise.js';
 import { reshape, split, stopGradient } from './movement.js';
 import { cast, type Operand, operandOf } from './operand.js';
 import { max } from './reduce.js';
@@ -32,7 +33,7 @@ export function step(x: Operand, { straightThrough = false }: { straightThrough?
 
 /** clip with PyTorch's derivative: 0 on the bounds too. */
 function clamped(t: Tensor, low: number, high: number): Tensor {
-  return where(logicalAnd(greater(t, low), less(t, high)), t, stopGradient(clip(t, low, high)));
+  return build(elementwiseOps.clampInside, [t, fullLeaf([], low, t.dtype), fullLeaf([], high, t.dtype)]);
 }
 
 /**
@@ -132,7 +133,9 @@ export function prelu(x: Operand, slope: Operand): Tensor {
  */
 export function selu(x: Operand): Tensor {
   const t = operandOf('selu', x, 'float');
-  return where(greater(t, 0), mul(SELU_LAMBDA, t), mul(SELU_LAMBDA * SELU_ALPHA, expm1(minimum(t, 0))));
+  const scale = SELU_LAMBDA * SELU_ALPHA;
+  const y = where(greater(t, 0), mul(SELU_LAMBDA, t), mul(scale, expm1(minimum(t, 0))));
+  return withGradient(y, t, (g, out) => where(greater(t, 0), mul(SELU_LAMBDA, g), mul(g, add(out, scale))));
 }
 
 /**
@@ -148,7 +151,8 @@ export function selu(x: Operand): Tensor {
 export function celu(x: Operand, alpha = 1): Tensor {
   if (!(alpha > 0 && alpha < Infinity)) throw new OptionError(`celu: alpha is ${alpha}, expected a finite number > 0`);
   const t = operandOf('celu', x, 'float');
-  return where(greater(t, 0), t, mul(alpha, expm1(div(minimum(t, 0), alpha))));
+  const y = where(greater(t, 0), t, mul(alpha, expm1(div(minimum(t, 0), alpha))));
+  return withGradient(y, t, (g, out) => where(greater(t, 0), g, mul(g, add(div(out, alpha), 1))));
 }
 
 export interface AxisOptions {

@@ -135,6 +135,11 @@ export const Micro = {
   IS_FINITE: 42,
   IS_NAN: 43,
   TAN: 44,
+  CLAMP: 45,
+  INSIDE: 46,
+  WHERE_POSITIVE: 47,
+  GELU: 48,
+  GELU_GRAD: 49,
 } as const;
 export type MicroName = keyof typeof Micro;
 
@@ -184,6 +189,11 @@ export const MICRO_ARITY = {
   IS_FINITE: 1,
   IS_NAN: 1,
   TAN: 1,
+  CLAMP: 3,
+  INSIDE: 3,
+  WHERE_POSITIVE: 3,
+  GELU: 1,
+  GELU_GRAD: 2,
 } as const;
 
 /** Whether the micro-operation exists for int32 registers. */
@@ -232,6 +242,11 @@ export const MICRO_INTEGER = {
   IS_FINITE: false,
   IS_NAN: false,
   TAN: false,
+  CLAMP: true,
+  INSIDE: true,
+  WHERE_POSITIVE: true,
+  GELU: false,
+  GELU_GRAD: false,
 } as const;
 
 /** Code of each reduction. */

@@ -42,6 +42,9 @@ std::vector<Case<T>> common() {
       {Micro::OR, 2, [](T a, T b, T) { return T(a != 0 || b != 0); }},
       {Micro::NOT, 1, [](T a, T, T) { return T(a == 0); }},
       {Micro::WHERE, 3, [](T a, T b, T c) { return a != 0 ? b : c; }},
+      {Micro::CLAMP, 3, [](T a, T b, T c) { return smallest(largest(a, b), c); }},
+      {Micro::INSIDE, 3, [](T a, T b, T c) { return T(b < a && a < c); }},
+      {Micro::WHERE_POSITIVE, 3, [](T a, T b, T c) { return a > 0 ? b : c; }},
       {Micro::SIGN, 1, [](T a, T, T) { return a > 0   ? T(1)
                                               : a < 0 ? T(-1)
                                                       : a; }},

@@ -1,6 +1,7 @@
-import type { Tensor } from '../../src/graph/tensor.js';
-import { type activationOps, reluGrad, sigmoidGrad, tanhGrad } from '../../src/ops/activation.js';
-import type { compareOps } from '../../src/ops/compare.js';
+import { fullLeaf } from '../../src/graph/leaves.js';
+import { build, type Tensor } from '../../src/graph/tensor.js';
+import { type activationOps, geluGrad, reluGrad, sigmoidGrad, tanhGrad } from '../../src/ops/activation.js';
+import { compareOps } from '../../src/ops/compare.js';
 import type { elementwiseOps } from '../../src/ops/elementwise.js';
 import * as ops from '../../src/ops/index.js';
 import type { operandOps } from '../../src/ops/operand.js';
@@ -503,6 +504,93 @@ export const elementwiseCases = {
     { name: 'empty', inputs: [ints([], [0], 'bool'), floats([]), floats([])], run: ops.where, bound: E },
   ],
 
+  wherePositive: [
+    {
+      name: 'is what where of greater than 0 builds',
+      inputs: [floats([-1, 0, -0, 2, NaN, Infinity]), floats([1, 2, 3, 4, 5, 6]), floats([-1])],
+      run: (x, a, b) => ops.where(ops.greater(x, 0), a, b),
+      bound: E,
+      expected: [-1, -1, -1, 4, -1, 6],
+      grad: false,
+    },
+    {
+      name: 'broadcast',
+      inputs: [float([3, 1], -2, 2, 3), float([7]), float([3, 7], 4, 5)],
+      run: (x, a, b) => ops.where(ops.greater(x, 0), a, b),
+      bound: E,
+    },
+    {
+      name: 'large',
+      inputs: [float([LARGE], -2, 2, 3), float([LARGE]), float([], 4, 5)],
+      run: (x, a, b) => ops.where(ops.greater(x, 0), a, b),
+      bound: E,
+      grad: false,
+    },
+  ],
+  inside: [
+    {
+      name: 'bounds are outside',
+      inputs: [floats([-1, -0.5, 1, 2, NaN, Infinity])],
+      run: (x) => build(compareOps.inside, [x, fullLeaf([], -1, x.dtype), fullLeaf([], 2, x.dtype)]),
+      bound: E,
+      expected: [0, 1, 1, 0, 0, 0],
+      grad: false,
+    },
+    {
+      name: 'large',
+      inputs: [float([LARGE])],
+      run: (x) => build(compareOps.inside, [x, fullLeaf([], -1, x.dtype), fullLeaf([], 1, x.dtype)]),
+      bound: E,
+      grad: false,
+    },
+  ],
+  clamp: unary((x) => ops.clip(x, -0.75, 1.25), E, {
+    expected: [
+      [-2, 0.5, 3, NaN, -0.75, 1.25],
+      [-0.75, 0.5, 1.25, NaN, -0.75, 1.25],
+    ],
+  }),
+  clampInside: unary((x) => ops.hardTanh(x), E, {
+    expected: [
+      [-2, 0.5, 3, NaN, -0],
+      [-1, 0.5, 1, NaN, -0],
+    ],
+  }),
+  // 1 + erf cancels below 0: the error is one of 1, not of the result.
+  gelu: unary(
+    (x) => ops.gelu(x),
+    { count: 4, scale: (x) => fullLeaf([], 4, x.dtype) },
+    {
+      special: [0, -0, 1, -1, 1e-30, 88, -88],
+      expected: [
+        [0, 1],
+        [0, 0.8413447460685429],
+      ],
+    },
+  ),
+  geluGrad: [
+    {
+      name: 'known',
+      inputs: [floats([2, 1, 3]), floats([0, 40, -40])],
+      run: geluGrad,
+      bound: { count: 4, scale: (g) => ops.add(ops.abs(g), 1) },
+      expected: [1, 1, 0],
+      grad: false,
+    },
+    {
+      name: 'broadcast',
+      inputs: [float([3, 1]), float([7], -4, 4)],
+      run: geluGrad,
+      bound: { count: 16, scale: (g, x) => ops.mul(ops.add(ops.abs(g), 1), ops.add(ops.abs(x), 1)) },
+    },
+    {
+      name: 'large',
+      inputs: [float([LARGE]), float([LARGE], -6, 6, 3)],
+      run: geluGrad,
+      bound: { count: 16, scale: (g) => ops.add(ops.abs(g), 1) },
+      grad: false,
+    },
+  ],
   relu: [
     ...unary(ops.relu, E, {
       expected: [

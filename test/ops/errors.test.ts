@@ -257,7 +257,7 @@ const WRONG: [what: string, kind: Kind, run: () => unknown, says: string][] = [
     'gradient shape',
     ShapeError,
     () => ops.optimizerStep('sgd', PLAIN, scalar64, step, [{ w: x, g: ops.zeros([3]), slots: [] }]),
-    'optimizerStep("sgd"): parameter 0: got [2,3] and [3]',
+    'optimizerStep("sgd"): parameter 0: got the gradient of [3], expected [2,3] beside a weight of [2,3]',
   ],
   [
     'mixed floats',

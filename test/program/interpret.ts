@@ -651,6 +651,19 @@ function real(micro: MicroName, dtype: DType, a: number, b: number, c: number): 
       return a * f(f(1 - b) * f(1 + b));
     case 'SIGMOID_GRAD':
       return a * f(b * f(1 - b));
+    case 'CLAMP':
+      return Math.min(Math.max(a, b), c);
+    case 'INSIDE':
+      return Number(b < a && a < c);
+    case 'WHERE_POSITIVE':
+      return a > 0 ? b : c;
+    case 'GELU':
+      return f(0.5 * a) * f(1 + f(erf(f(a * f(Math.SQRT1_2)))));
+    case 'GELU_GRAD': {
+      const t = f(b * f(Math.SQRT1_2));
+      const density = f(f(1 / Math.sqrt(2 * Math.PI)) * f(Math.exp(-f(t * t))));
+      return a * f(f(0.5 * f(1 + f(erf(t)))) + f(b * density));
+    }
     case 'IS_FINITE':
       return Number(Number.isFinite(a));
     case 'IS_NAN':

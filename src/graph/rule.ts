@@ -1,5 +1,5 @@
-import type { OpDef, VjpContext } from '../graph/op.js';
-import { type Attrs, buildAll, type Tensor } from '../graph/tensor.js';
+import type { OpDef, VjpContext } from './op.js';
+import { type Attrs, buildAll, type Tensor } from './tensor.js';
 
 /** Gradients of the dependencies of a {@link ruledBy} value; `outs` and `gs` are one per output. */
 export type Rule = (c: Pick<VjpContext, 'gs' | 'outs' | 'inputs' | 'needs'>) => readonly (Tensor | null)[];
