@@ -11,7 +11,7 @@ trap 'rm -f "$object"' EXIT
 for isa in avx2 avx512; do
   "${CXX:-g++}" $flags -c "native/kernels/isa/$isa.cc" -o "$object"
   objdump -d -C --no-show-raw-insn "$object" | awk -v isa="$isa" '
-    /^[0-9a-f]+ </ { name = $0; tile = name ~ /(multiply|weight)_tile/; tiles += tile }
+    /^[0-9a-f]+ </ { name = $0; tile = name ~ /(multiply|weight|conv)_tile/; tiles += tile }
     tile && /[yz]mm/ && /\(%r[sb]p\)/ { spills[name]++ }
     END {
       for (name in spills) { print isa ": " spills[name] " spills in " name; bad = 1 }

@@ -171,16 +171,15 @@ NEURITE_INLINE void multiply(int64_t rows, int64_t vectors, const TileArgs<T>& t
   return multiply_rows<T, RowsApart, MR>(vectors, t);
 }
 
-// out[p * width + j] = in[j * stride + p]; columns past `cols` repeat the last one. Rows that would fall into one cache
-// set are first copied by the cache line to a square beside each other.
-template <class T>
-NEURITE_INLINE void pack_transposed(const T* in, int64_t stride, int64_t cols, int64_t k, T* out, int64_t width) {
+// row(p)[j] = in[j * stride + p]; columns past `cols` repeat the last one. Rows that would fall into one cache set are
+// first copied by the cache line to a square beside each other.
+template <class T, class Row>
+NEURITE_INLINE void transpose_rows(const T* in, int64_t stride, int64_t cols, int64_t k, int64_t width, Row row) {
   using V = Vec<T>;
   constexpr int64_t line = 64 / sizeof(T);
   for (int64_t j = 0; j < width; j += V::lanes) {
     const T* rows[V::lanes];
     for (int l = 0; l < V::lanes; ++l) rows[l] = in + smaller(j + l, cols - 1) * stride;
-    T* o = out + j;
     int64_t p = 0;
     if constexpr (V::lanes > 1) {
       alignas(64) T square[V::lanes * line];
@@ -198,7 +197,7 @@ NEURITE_INLINE void pack_transposed(const T* in, int64_t stride, int64_t cols, i
           V x[4];
           transpose4(beside, i, x);
           NEURITE_UNROLL
-          for (int t = 0; t < 4; ++t) x[t].store(o + (p + i + t) * width);
+          for (int t = 0; t < 4; ++t) x[t].store(row(p + i + t) + j);
         }
       }
     }
@@ -206,13 +205,18 @@ NEURITE_INLINE void pack_transposed(const T* in, int64_t stride, int64_t cols, i
       V x[4];
       transpose4(rows, p, x);
       NEURITE_UNROLL
-      for (int t = 0; t < 4; ++t) x[t].store(o + (p + t) * width);
+      for (int t = 0; t < 4; ++t) x[t].store(row(p + t) + j);
     }
     // One lane past a short last row would spoil the next, already written one if this went lane by lane.
     for (; p < k; ++p) {
-      for (int64_t l = 0; l < smaller(V::lanes, width - j); ++l) o[p * width + l] = rows[l][p];
+      for (int64_t l = 0; l < smaller(V::lanes, width - j); ++l) row(p)[j + l] = rows[l][p];
     }
   }
+}
+
+template <class T>
+NEURITE_INLINE void pack_transposed(const T* in, int64_t stride, int64_t cols, int64_t k, T* out, int64_t width) {
+  transpose_rows(in, stride, cols, k, width, [=](int64_t p) { return out + p * width; });
 }
 
 // out[p * width + j] = in[p * stride + j]; columns past `cols` are 0.
@@ -251,17 +255,20 @@ NEURITE_INLINE void pack_columns(const T* in, int64_t stride, int64_t rows, int6
 // What the register tile does not apply itself: tanh, sigmoid and the derivatives from a saved output y, while the tile
 // is in the first-level cache; rounded as the micro-operations of the same name.
 template <class T>
-NEURITE_INLINE void finish_row(const GemmArgs<T>& args, int64_t i, int64_t j, int64_t cols) {
+NEURITE_INLINE void finish(Activation act, Activation act_grad, T* c, const T* y, int64_t cols) {
   using V = Vec<T>;
-  T* c = args.c + i * args.ldc + j;
   const V one = V::set(1), zero = V::set(0);
-  if (args.act == Activation::TANH) map(c, c, cols, [](V x) { return tanh(x); });
-  if (args.act == Activation::SIGMOID) map(c, c, cols, [](V x) { return sigmoid(x); });
-  if (args.act_grad == Activation::IDENTITY) return;
-  const T* y = args.aux + i * args.ldaux + j;
-  if (args.act_grad == Activation::RELU) map(c, c, y, cols, [=](V g, V a) { return select(lt(zero, a), g, zero); });
-  if (args.act_grad == Activation::TANH) map(c, c, y, cols, [=](V g, V a) { return g * ((one - a) * (one + a)); });
-  if (args.act_grad == Activation::SIGMOID) map(c, c, y, cols, [=](V g, V a) { return g * (a * (one - a)); });
+  if (act == Activation::TANH) map(c, c, cols, [](V x) { return tanh(x); });
+  if (act == Activation::SIGMOID) map(c, c, cols, [](V x) { return sigmoid(x); });
+  if (act_grad == Activation::RELU) map(c, c, y, cols, [=](V g, V a) { return select(lt(zero, a), g, zero); });
+  if (act_grad == Activation::TANH) map(c, c, y, cols, [=](V g, V a) { return g * ((one - a) * (one + a)); });
+  if (act_grad == Activation::SIGMOID) map(c, c, y, cols, [=](V g, V a) { return g * (a * (one - a)); });
+}
+
+template <class T>
+NEURITE_INLINE void finish_row(const GemmArgs<T>& args, int64_t i, int64_t j, int64_t cols) {
+  const T* y = args.act_grad == Activation::IDENTITY ? nullptr : args.aux + i * args.ldaux + j;
+  finish(args.act, args.act_grad, args.c + i * args.ldc + j, y, cols);
 }
 
 // How the products are cut.

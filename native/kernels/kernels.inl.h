@@ -12,6 +12,7 @@
 #include "optim.inl.h"
 #include "gemm.inl.h"
 #include "conv_weight.inl.h"
+#include "conv.inl.h"
 // clang-format on
 
 namespace neurite::NEURITE_ISA {

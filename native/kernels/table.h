@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "conv.h"
+
 namespace neurite {
 
 enum class DType : int32_t {

@@ -22,6 +22,14 @@ struct ConvGeometry {
   int64_t x_elements() const noexcept { return n * in_positions * c; }
   int64_t w_elements() const noexcept { return o * group_c * taps; }
   int64_t y_elements() const noexcept { return n * out_positions * o; }
+  /** Whether every output position is the product of the input's channels at that position with one matrix. */
+  bool is_pointwise() const noexcept {
+    bool same = true;
+    for (int a = 0; a < kConvAxes; ++a) {
+      same = same && kernel[a] == 1 && stride[a] == 1 && pad[a] == 0 && in[a] == out[a];
+    }
+    return same;
+  }
   int64_t position(int axis, int64_t q, int64_t tap) const noexcept {
     return q * stride[axis] + tap * dilation[axis] - pad[axis];
   }

@@ -45,99 +45,179 @@ struct ConvShape {
   Operand x, w, y, bias, aux;  // as the geometry names them: CONV_DATA_GRAD reads y and writes x
 };
 
-/** Calls body(tap, in, out) for every tap and pair of positions (of one image) that meet at output position `out`. */
-template <class Body>
-void for_taps_of_output(const ConvGeometry& g, int64_t out, Body body) noexcept {
-  const int64_t q[] = {out / (g.out[1] * g.out[2]), out / g.out[2] % g.out[1], out % g.out[2]};
-  for (int64_t tap = 0; tap < g.taps; ++tap) {
-    const int64_t t[] = {tap / (g.kernel[1] * g.kernel[2]), tap / g.kernel[2] % g.kernel[1], tap % g.kernel[2]};
-    int64_t in = 0;
-    bool inside = true;
-    for (int a = 0; a < kConvAxes; ++a) {
-      const int64_t p = g.position(a, q[a], t[a]);
-      inside = inside && p >= 0 && p < g.in[a];
-      if (inside) in = in * g.in[a] + p;
-    }
-    if (inside) body(tap, in);
+constexpr int64_t kSerialWork = 400'000;     // multiply-adds below which waking a thread costs more than it gives
+constexpr int64_t kTaskWork = 4'000'000;     // and what a task has at most, if it has more than one row
+constexpr int64_t kTasksPerThread = 4;       // so that a thread that was interrupted does not hold up the rest
+constexpr int64_t kCopyBytes = 256 << 10;    // of a task's copied source rows, and
+constexpr int64_t kMostCopyBytes = 1 << 20;  // where the halo is high
+constexpr int64_t kWeightBytes = 1 << 20;    // of packed weights that stay in the second-level cache
+constexpr int64_t kColumns = 448;            // of a task, where a row is longer: whole tiles of 14, 8 and 4
+constexpr int64_t kPackProducts = 4096;      // rows of a panel packed by one task
+
+template <class T>
+const Kernels<T>& kernels_of(const KernelTable& table) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    return table.f32;
+  } else {
+    return float64_kernels();
   }
 }
 
-/** The same from the side of the input. */
-template <class Body>
-void for_taps_of_input(const ConvGeometry& g, int64_t in, Body body) noexcept {
-  const int64_t p[] = {in / (g.in[1] * g.in[2]), in / g.in[2] % g.in[1], in % g.in[2]};
-  for (int64_t tap = 0; tap < g.taps; ++tap) {
-    const int64_t t[] = {tap / (g.kernel[1] * g.kernel[2]), tap / g.kernel[2] % g.kernel[1], tap % g.kernel[2]};
-    int64_t out = 0;
-    bool meets = true;
-    for (int a = 0; a < kConvAxes; ++a) {
-      const int64_t reach = p[a] + g.pad[a] - t[a] * g.dilation[a], q = reach / g.stride[a];
-      meets = meets && reach >= 0 && reach % g.stride[a] == 0 && q < g.out[a];
-      if (meets) out = out * g.out[a] + q;
-    }
-    if (meets) body(tap, out);
-  }
-}
-
-int activation_code(Activation act) {
-  return static_cast<int>(act == Activation::RELU   ? Micro::RELU
-                          : act == Activation::TANH ? Micro::TANH
-                                                    : Micro::SIGMOID);
-}
-
-int gradient_code(Activation act) {
-  return static_cast<int>(act == Activation::RELU   ? Micro::RELU_GRAD
-                          : act == Activation::TANH ? Micro::TANH_GRAD
-                                                    : Micro::SIGMOID_GRAD);
-}
-
+/** CONV, or with `backward` CONV_DATA_GRAD: the same sums over the taps, seen from the other side. */
 template <class T>
 class Conv final : public Instruction {
  public:
-  explicit Conv(const ConvShape& shape, bool backward) : shape_(shape), backward_(backward) {}
+  Conv(const ConvShape& shape, bool backward, InstructionReader& reader) : shape_(shape) {
+    const ConvGeometry& g = shape.g;
+    const bool pointwise = g.is_pointwise();
+    args_.backward = backward;
+    args_.groups = g.groups;
+    args_.from_channels = backward ? g.group_o : g.group_c;
+    args_.to_channels = backward ? g.group_c : g.group_o;
+    args_.act = shape.act;
+    args_.act_grad = shape.act_grad;
+    images_ = pointwise ? 1 : g.n;
+    const int64_t positions = backward ? g.in_positions : g.out_positions;
+    out_ = g.n * positions * args_.groups * args_.to_channels;
+    if (out_ == 0) return;
+    for (int a = 0; a < kConvAxes; ++a) {
+      ConvAxis& axis = args_.axes[a];
+      axis = {backward ? g.out[a] : g.in[a],
+              backward ? g.in[a] : g.out[a],
+              g.kernel[a],
+              g.stride[a],
+              g.dilation[a],
+              g.pad[a],
+              backward,
+              0,
+              0,
+              0,
+              0,
+              0,
+              0};
+      if (pointwise) axis.from = axis.to = a == 2 ? g.n * positions : 1;
+      if (args_.from_channels == 0) axis.kernel = 1;  // nothing to sum, whatever its size
+      axis.finish();
+    }
+    number_taps();
+    plan(reader);
+  }
 
   void run(RunContext& context) const noexcept override {
-    const ConvGeometry& g = shape_.g;
-    const int64_t channels = backward_ ? g.c : g.o, positions = backward_ ? g.in_positions : g.out_positions;
-    const int64_t others = backward_ ? g.group_o : g.group_c;
-    T* const to = context.at<T>(backward_ ? shape_.x : shape_.y);
-    const T* const from = context.at<const T>(backward_ ? shape_.y : shape_.x);
-    const T* const w = context.at<const T>(shape_.w);
-    const T* const bias = context.at<const T>(shape_.bias);
-    const T* const aux = context.at<const T>(shape_.aux);
-    const int64_t others_all = others * g.groups, from_positions = backward_ ? g.out_positions : g.in_positions;
-    if (channels == 0) return;
-    context.team.parallel_for(g.n * positions, [&](int64_t row, int) noexcept {
-      const int64_t image = row / positions, position = row % positions;
-      T* const y = to + row * channels;
-      for (int64_t j = 0; j < channels; ++j) y[j] = T{0};
-      const auto add = [&](int64_t tap, int64_t other) {
-        const T* const x = from + (image * from_positions + other) * others_all;
-        const int64_t per = channels / g.groups;
-        for (int64_t j = 0; j < channels; ++j) {
-          const int64_t group = j / per;
-          T sum = y[j];
-          for (int64_t i = 0; i < others; ++i) {
-            const int64_t o = backward_ ? group * others + i : j, c = backward_ ? j % per : i;
-            sum += x[group * others + i] * w[(o * g.group_c + c) * g.taps + tap];
-          }
-          y[j] = sum;
-        }
-      };
-      if (others > 0 && backward_) for_taps_of_input(g, position, add);
-      if (others > 0 && !backward_) for_taps_of_output(g, position, add);
-      const Kernels<T>& kernels = context.table<T>();
-      if (bias != nullptr) kernels.micro(static_cast<int>(Micro::ADD), y, y, bias, y, channels);
-      if (shape_.act != Activation::IDENTITY) kernels.micro(activation_code(shape_.act), y, y, y, y, channels);
-      if (shape_.act_grad != Activation::IDENTITY) {
-        kernels.micro(gradient_code(shape_.act_grad), y, y, aux + row * channels, y, channels);
+    if (out_ == 0) return;
+    const Kernels<T>& kernels = context.table<T>();
+    ConvArgs<T> args = args_;
+    args.from = context.at<const T>(args.backward ? shape_.y : shape_.x);
+    args.weights = context.at<const T>(shape_.w);
+    args.packed = reinterpret_cast<T*>(context.shared);
+    args.to = context.at<T>(args.backward ? shape_.x : shape_.y);
+    args.bias = context.at<const T>(shape_.bias);
+    args.aux = context.at<const T>(shape_.aux);
+    const int64_t panels = kernels.conv_panels(args);
+    const bool serial = work_ < kSerialWork;
+    const auto each = [&](int64_t tasks, auto body) noexcept {
+      if (serial) {
+        for (int64_t task = 0; task < tasks; ++task) body(task, 0);
+      } else {
+        context.team.parallel_for(tasks, body);
       }
+    };
+    const int64_t chunks = ceil_div(args.from_channels, pack_channels_);
+    each(panels * chunks, [&](int64_t task, int) noexcept {
+      const int64_t channel = task % chunks * pack_channels_;
+      kernels.conv_pack(args, taps_.data(), task / chunks,
+                        {channel, std::min(args.from_channels, channel + pack_channels_)});
+    });
+
+    // Blocks are ordered so that a thread goes through the pictures with the same weights in its cache.
+    const ConvAxis* axes = args.axes;
+    const int64_t panel_bytes = std::max<int64_t>(1, kernels.conv_packed(args) / panels) * int64_t{sizeof(T)};
+    const int64_t weight_blocks = ceil_div(panels * panel_bytes, kWeightBytes);
+    int64_t panel_step = ceil_div(panels, std::min(panels, weight_blocks));
+    int64_t row_step = rows_;
+    const int64_t slabs = images_ * axes[0].to * ceil_div(axes[2].positions, cols_);
+    const auto tasks_of = [&]() noexcept {
+      return ceil_div(panels, panel_step) * slabs * ceil_div(axes[1].positions, row_step);
+    };
+    const int64_t wanted = serial || context.team.size() == 1 ? 1 : kTasksPerThread * context.team.size();
+    while (tasks_of() < wanted && row_step > 1) row_step = ceil_div(row_step, 2);
+    while (tasks_of() < wanted && panel_step > 1) panel_step = ceil_div(panel_step, 2);
+    const int64_t row_blocks = ceil_div(axes[1].positions, row_step);
+    const int64_t col_blocks = ceil_div(axes[2].positions, cols_);
+    each(tasks_of(), [&](int64_t task, int worker) noexcept {
+      ConvBlock block;
+      block.row = task % row_blocks * row_step;
+      block.rows = std::min(row_step, axes[1].positions - block.row);
+      task /= row_blocks;
+      block.col = task % col_blocks * cols_;
+      block.cols = std::min(cols_, axes[2].positions - block.col);
+      task /= col_blocks;
+      block.depth = task % axes[0].to;
+      task /= axes[0].to;
+      block.image = task % images_;
+      block.panel = task / images_ * panel_step;
+      block.panels = std::min(panel_step, panels - block.panel);
+      kernels.conv(args, block, context.scratch(worker));
     });
   }
 
  private:
+  /** Where the panels have each tap of the weights, or -1 where a tap meets nothing. */
+  void number_taps() {
+    const ConvAxis* axes = args_.axes;
+    taps_.assign(static_cast<size_t>(axes[0].kernel * axes[1].kernel * axes[2].kernel), -1);
+    int64_t next = 0;
+    const auto phases = [&](int a, auto body) {
+      for (int64_t phase = 0; phase < axes[a].phases && phase < axes[a].to; ++phase) body(conv_taps(axes[a], phase));
+    };
+    phases(0, [&](const ConvTaps& d) {
+      phases(1, [&](const ConvTaps& h) {
+        phases(2, [&](const ConvTaps& w) {
+          for (int64_t i = 0; i < d.count * h.count * w.count; ++i) {
+            const int64_t z = d.tap + i / (h.count * w.count) * d.next;
+            const int64_t y = h.tap + i / w.count % h.count * h.next;
+            const int64_t x = w.tap + i % w.count * w.next;
+            taps_[static_cast<size_t>((z * axes[1].kernel + y) * axes[2].kernel + x)] = next++;
+          }
+        });
+      });
+    });
+  }
+
+  /** Blocks of the destination, and the memory they take. */
+  void plan(InstructionReader& reader) {
+    const ConvAxis* axes = args_.axes;
+    const int64_t taps = axes[0].taps * axes[1].taps * axes[2].taps;
+    work_ = out_ * std::max<int64_t>(1, taps * args_.from_channels);
+    pack_channels_ = std::clamp<int64_t>(kPackProducts / static_cast<int64_t>(taps_.size()), 1, 256);
+    const int64_t length = axes[2].positions, height = axes[1].positions;
+    cols_ = length <= kColumns + kColumns / 8 ? length : kColumns;
+    const auto source_bytes = [&](int64_t rows) {
+      return reader.product({axes[0].taps, rows * axes[1].step + axes[1].high - axes[1].low,
+                             cols_ * axes[2].step + axes[2].high - axes[2].low, args_.groups * args_.from_channels,
+                             int64_t{sizeof(T)}});
+    };
+    const int64_t row_work = work_ / (images_ * axes[0].to * height * ceil_div(length, cols_));
+    rows_ = height;
+    while (rows_ > 1 && (source_bytes(rows_) > kMostCopyBytes || rows_ * row_work > kTaskWork ||
+                         (source_bytes(rows_) > kCopyBytes && rows_ > 4 * axes[1].taps))) {
+      rows_ = ceil_div(rows_, 2);
+    }
+    rows_ = ceil_div(height, ceil_div(height, rows_));
+    source_bytes(rows_);
+    for (int i = 0; const KernelTable* table = table_at(i); ++i) {
+      const Kernels<T>& kernels = kernels_of<T>(*table);
+      reader.need_worker(kernels.conv_scratch(args_, rows_, cols_));
+      reader.need_shared(kernels.conv_packed(args_) * int64_t{sizeof(T)});
+    }
+  }
+
   ConvShape shape_;
-  bool backward_;
+  ConvArgs<T> args_{};
+  int64_t images_, out_, work_ = 0;  // elements of the destination, multiply-adds
+  int64_t rows_ = 1, cols_ = 1;      // of a block at most
+  int64_t pack_channels_ = 1;
+  std::vector<int64_t> taps_;
 };
 
 std::unique_ptr<Instruction> parse_conv(InstructionReader& reader, bool backward) {
@@ -156,7 +236,7 @@ std::unique_ptr<Instruction> parse_conv(InstructionReader& reader, bool backward
   s.aux = reader.optional("aux", dtype, out, Access::READ);
   if (s.act_grad != Activation::IDENTITY && !s.aux.present()) reader.fail("activationGrad needs aux");
   if (s.act_grad == Activation::IDENTITY && s.aux.present()) reader.fail("aux without activationGrad");
-  return make_float<Conv>(dtype, s, backward);
+  return make_float<Conv>(dtype, s, backward, reader);
 }
 
 }  // namespace

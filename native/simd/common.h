@@ -25,3 +25,10 @@
 #define NEURITE_PRAGMA(text) _Pragma(#text)
 #define NEURITE_UNROLL_BY(n) NEURITE_PRAGMA(GCC unroll n)
 #endif
+
+// A value that the compiler may not derive from others.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define NEURITE_OPAQUE(x) static_cast<void>(x)
+#else
+#define NEURITE_OPAQUE(x) asm("" : "+r"(x))
+#endif

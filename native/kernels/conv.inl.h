@@ -1,0 +1,371 @@
+// Convolution as a batch-reduce GEMM: a register tile is Tile::rows neighbouring positions of a destination row by
+// Tile::vectors vectors of channels, and its sums stay in registers over all taps and source channels. A table gives
+// for each product where its source element lies from the tile's first one, so that many channels, few channels and any
+// dilation are the same loop. Source rows are read in place, or from a copy with zeros at both ends where some tap
+// meets padding or the pixels of a tile would share one cache set; taps of rows outside the source are left out.
+// Source: Georganas et al. 2020, Harnessing deep learning via a single building block (IPDPS).
+#pragma once
+
+namespace neurite::NEURITE_ISA {
+
+template <class T>
+struct TileOut {  // where a tile goes, and what becomes of it on the way
+  T* c;
+  int64_t ldc;
+  int64_t cols;
+  const T* bias;  // or null
+  bool relu;      // after the bias
+  const T* gate;  // or null: then zero where not positive (the derivative of relu)
+};
+
+template <class T, int MR, int NV>
+NEURITE_INLINE void store_tile(const Vec<T> (&acc)[MR][NV], const TileOut<T>& t) {
+  using V = Vec<T>;
+  const int64_t last = t.cols - (NV - 1) * V::lanes;  // columns of the last vector
+  const auto read = [last](const T* p, int v) {
+    return v < NV - 1 || last == V::lanes ? V::load(p + v * V::lanes) : V::load_n(p + v * V::lanes, last);
+  };
+  const V zero = V::set(0);
+  V bias[NV];
+  NEURITE_UNROLL
+  for (int v = 0; v < NV; ++v) bias[v] = t.bias != nullptr ? read(t.bias, v) : zero;
+  T* c = t.c;
+  const T* gate = t.gate;
+  NEURITE_UNROLL
+  for (int r = 0; r < MR; ++r, c += t.ldc, gate += t.ldc) {
+    NEURITE_UNROLL
+    for (int v = 0; v < NV; ++v) {
+      V x = acc[r][v];
+      if (t.bias != nullptr) x = x + bias[v];
+      if (t.relu) x = relu(x, zero);
+      if (t.gate != nullptr) x = select(lt(zero, read(gate, v)), x, zero);
+      if (v < NV - 1 || last == V::lanes) {
+        x.store(c + v * V::lanes);
+      } else {
+        x.store_n(c + v * V::lanes, last);
+      }
+    }
+  }
+}
+
+template <class T>
+struct ConvTile {
+  int64_t segments, k;     // depths, and products of each
+  const int64_t* offsets;  // of the k source elements from `a`, in bytes
+  const T* a;
+  int64_t pixel, plane;  // from one row of the tile to the next, from one segment to the next
+  const T* b;
+  int64_t plane_b;
+  TileOut<T> out;
+};
+
+template <class T, int MR, int NV>
+NEURITE_NOINLINE void conv_tile(const ConvTile<T>& t) noexcept {
+  using V = Vec<T>;
+  V acc[MR][NV];
+  NEURITE_UNROLL
+  for (int r = 0; r < MR; ++r) {
+    NEURITE_UNROLL
+    for (int v = 0; v < NV; ++v) acc[r][v] = V::set(0);
+  }
+  // The destination arrives while the products are summed.
+  {
+    const T* c = t.out.c;
+    NEURITE_UNROLL
+    for (int r = 0; r < MR; ++r, c += t.out.ldc) {
+      NEURITE_PREFETCH_WRITE(c);
+      NEURITE_PREFETCH_WRITE(c + t.out.cols - 1);
+    }
+  }
+  const char* source = reinterpret_cast<const char*>(t.a);
+  const T* weights = t.b;
+  const int64_t pitch = t.pixel * static_cast<int64_t>(sizeof(T)), pitch3 = 3 * pitch;
+  for (int64_t s = t.segments; s > 0; --s, source += t.plane * static_cast<int64_t>(sizeof(T)), weights += t.plane_b) {
+    const int64_t* offset = t.offsets;
+    const T* b = weights;
+    NEURITE_UNROLL_BY(2)
+    for (int64_t p = t.k; p > 0; --p) {
+      const char* a = source + *offset++;
+      V row[NV];
+      NEURITE_UNROLL
+      for (int v = 0; v < NV; ++v) {
+        NEURITE_PREFETCH(b + (16 * NV + v) * V::lanes);
+        row[v] = V::load(b + v * V::lanes);
+      }
+      NEURITE_UNROLL
+      for (int r = 0; r < MR; ++r) {
+        if (r > 0 && r % 4 == 0) {
+          a += 4 * pitch;
+          NEURITE_OPAQUE(a);  // else compilers make an addition for every row of this
+        }
+        const V x = V::set(*reinterpret_cast<const T*>(a + (r % 4 == 3 ? pitch3 : r % 4 * pitch)));
+        NEURITE_UNROLL
+        for (int v = 0; v < NV; ++v) acc[r][v] = mul_add(x, row[v], acc[r][v]);
+      }
+      b += NV * V::lanes;
+    }
+  }
+  store_tile<T, MR, NV>(acc, t.out);
+}
+
+template <class T>
+using ConvTileFunction = void (*)(const ConvTile<T>&) noexcept;
+
+// The instance for run-time numbers of rows and vectors.
+template <class T, int MR = Tile<T>::rows, int NV = Tile<T>::vectors>
+NEURITE_INLINE ConvTileFunction<T> conv_tile_for(int64_t rows, int64_t vectors) {
+  if constexpr (NV > 1) {
+    if (vectors < NV) return conv_tile_for<T, MR, NV - 1>(rows, vectors);
+  }
+  if constexpr (MR > 1) {
+    if (rows < MR) return conv_tile_for<T, MR - 1, NV>(rows, vectors);
+  }
+  return &conv_tile<T, MR, NV>;
+}
+
+template <class T>
+inline constexpr int64_t kConvWidth = Tile<T>::vectors * Vec<T>::lanes;  // columns of a panel
+
+template <class T>
+NEURITE_INLINE int64_t conv_products(const ConvArgs<T>& args) {  // of one element at most
+  return args.axes[0].taps * args.axes[1].taps * args.axes[2].taps * args.from_channels;
+}
+
+// A panel: its group, its first column in that group, its columns and where its weights begin.
+template <class T>
+struct ConvPanel {
+  int64_t group, col, cols, wide, start;
+  NEURITE_INLINE ConvPanel(const ConvArgs<T>& args, int64_t panel) {
+    const int64_t panels = divide_up(args.to_channels, kConvWidth<T>);
+    group = panel / panels;
+    col = panel % panels * kConvWidth<T>;
+    cols = smaller(args.to_channels - col, kConvWidth<T>);
+    wide = round_up(cols, Vec<T>::lanes);
+    start = (group * round_up(args.to_channels, Vec<T>::lanes) + col) * conv_products(args);
+  }
+};
+
+template <class T>
+int64_t conv_packed(const ConvArgs<T>& args) noexcept {
+  return args.groups * round_up(args.to_channels, Vec<T>::lanes) * conv_products(args);
+}
+
+template <class T>
+int64_t conv_panels(const ConvArgs<T>& args) noexcept {
+  return args.groups * divide_up(args.to_channels, kConvWidth<T>);
+}
+
+// How a block reads its source.
+template <class T>
+struct ConvSource {
+  bool in_place;
+  bool sparse;                   // rows or columns that no tap meets are not copied
+  int64_t pixel, row, plane;     // elements from one source pixel, row and depth to the next
+  int64_t spread;                // pixels from one position of a phase to the next
+  int64_t cols, rows;            // copied
+  int64_t first_row, first_col;  // of the source, the latter may be padding
+  int64_t table;                 // bytes of the offsets
+  NEURITE_INLINE ConvSource(const ConvArgs<T>& args, int64_t row0, int64_t row_count, int64_t col0, int64_t col_count) {
+    const ConvAxis& h = args.axes[1];
+    const ConvAxis& w = args.axes[2];
+    const int64_t channels = args.groups * args.from_channels;
+    const auto collide = [](int64_t pitch) { return pitch * static_cast<int64_t>(sizeof(T)) % 4096 == 0; };
+    in_place = w.low >= 0 && (w.positions - 1) * w.step + w.high < w.from && !collide(channels * w.step);
+    table = round_up(h.taps * w.taps * args.from_channels * static_cast<int64_t>(sizeof(int64_t)), 64);
+    first_row = row0 * h.step + h.low;
+    rows = (row_count - 1) * h.step + h.high - h.low + 1;
+    if (first_row < 0) {
+      rows += first_row;
+      first_row = 0;
+    }
+    rows = smaller(rows, h.from - first_row);
+    if (rows < 0) rows = 0;
+    sparse = w.low == w.high;
+    spread = in_place || !sparse ? w.step : 1;
+    first_col = col0 * w.step + w.low;
+    cols = (col_count - 1) * spread + w.high - w.low + 1;
+    pixel = channels;
+    if (!in_place && collide(channels * spread)) pixel += 64 / static_cast<int64_t>(sizeof(T));
+    row = in_place ? w.from * channels : round_up(cols * pixel, 64 / static_cast<int64_t>(sizeof(T)));
+    plane = in_place ? h.from * row : rows * row;
+  }
+};
+
+template <class T>
+int64_t conv_scratch(const ConvArgs<T>& args, int64_t rows, int64_t cols) noexcept {
+  const ConvSource<T> source(args, 0, rows, 0, cols);
+  // The first rows may be fewer than those further on: padding is not copied.
+  const int64_t most =
+      smaller(args.axes[1].from, (rows - 1) * args.axes[1].step + args.axes[1].high - args.axes[1].low + 1);
+  const int64_t depths = smaller(args.axes[0].taps, args.axes[0].from);
+  const int64_t copy = source.in_place ? 0 : depths * most * source.row * static_cast<int64_t>(sizeof(T));
+  return source.table + copy;
+}
+
+// out[0, n) = in, by whole vectors as far as they go.
+template <class T>
+NEURITE_INLINE void copy_exactly(T* out, const T* in, int64_t n) {
+  using V = Vec<T>;
+  int64_t i = 0;
+  for (; i + V::lanes <= n; i += V::lanes) V::load(in + i).store(out + i);
+  if (i < n) V::load_n(in + i, n - i).store_n(out + i, n - i);
+}
+
+template <class T>
+NEURITE_INLINE void zero_exactly(T* out, int64_t n) {
+  using V = Vec<T>;
+  const V zero = V::set(0);
+  int64_t i = 0;
+  for (; i + V::lanes <= n; i += V::lanes) zero.store(out + i);
+  if (i < n) zero.store_n(out + i, n - i);
+}
+
+// One source row with the zeros around it.
+template <class T>
+NEURITE_INLINE void copy_row(const ConvSource<T>& s, int64_t channels, int64_t apart, int64_t size, const T* in,
+                             T* out) {
+  // Columns j of the copy are source columns first_col + j * apart.
+  int64_t begin = s.first_col >= 0 ? 0 : (-s.first_col - 1) / apart + 1;
+  int64_t end = s.first_col >= size ? 0 : (size - s.first_col - 1) / apart + 1;
+  end = smaller(end, s.cols);
+  begin = smaller(begin, end);
+  zero_exactly(out, begin * s.pixel);
+  const T* from = in + (s.first_col + begin * apart) * channels;
+  if (apart == 1 && s.pixel == channels) {
+    copy_exactly(out + begin * s.pixel, from, (end - begin) * channels);
+  } else {
+    for (int64_t j = begin; j < end; ++j, from += apart * channels) copy_exactly(out + j * s.pixel, from, channels);
+  }
+  zero_exactly(out + end * s.pixel, (s.cols - end) * s.pixel);
+}
+
+template <class T>
+void conv(const ConvArgs<T>& args, const ConvBlock& block, void* scratch) noexcept {
+  using V = Vec<T>;
+  const ConvAxis& d = args.axes[0];
+  const ConvAxis& h = args.axes[1];
+  const ConvAxis& w = args.axes[2];
+  const int64_t channels = args.groups * args.from_channels, to_channels = args.groups * args.to_channels;
+  const ConvSource<T> source(args, block.row, block.rows, block.col, block.cols);
+  int64_t* const offsets = static_cast<int64_t*>(scratch);
+  T* const copy = reinterpret_cast<T*>(static_cast<char*>(scratch) + source.table);
+
+  // The depths that the taps of this one meet, and their rows.
+  const ConvTaps td = conv_taps(d, block.depth % d.phases);
+  const int64_t depth = block.depth / d.phases * d.step;
+  const ConvRange deep = conv_inside(td, depth, d.from, 0);
+  const int64_t first_depth = depth + td.first + deep.begin * td.apart;
+  const T* image = args.from + block.image * d.from * h.from * w.from * channels;
+  int64_t plane = td.apart * h.from * w.from * channels;
+  if (!source.in_place) {
+    const int64_t apart = source.sparse ? w.step : 1;
+    for (int64_t i = 0; i < deep.count; ++i) {
+      for (int64_t y = 0; y < source.rows; ++y) {
+        const int64_t at = source.first_row + y;
+        if (h.low == h.high && (at - h.low) % h.step != 0) continue;
+        const T* const in = image + ((first_depth + i * td.apart) * h.from + at) * w.from * channels;
+        copy_row(source, channels, apart, w.from, in, copy + i * source.plane + y * source.row);
+      }
+    }
+    image = copy;
+    plane = source.plane;
+  } else if (deep.count > 0 && source.rows > 0) {
+    image += (first_depth * h.from + source.first_row) * source.row;
+  }
+
+  const int64_t depths_before = conv_taps_before(d, block.depth % d.phases) * h.taps * w.taps;
+  int64_t wide_before = 0;  // taps of the phases of columns before this one
+  for (int64_t pw = 0; pw < w.phases && pw < w.to; ++pw) {
+    const ConvTaps tw = conv_taps(w, pw);
+    const int64_t col_end = smaller(block.col + block.cols, tw.positions), cols = col_end - block.col;
+    const int64_t run = tw.count * args.from_channels;  // products of one source row
+    int64_t filled = 0;                                 // rows of the table
+    int64_t high_before = 0;
+    for (int64_t ph = 0; cols > 0 && ph < h.phases && ph < h.to; ++ph) {
+      const ConvTaps th = conv_taps(h, ph);
+      for (; filled < th.count; ++filled) {
+        int64_t* row = offsets + filled * run;
+        for (int64_t j = 0; j < tw.count; ++j, row += args.from_channels) {
+          const int64_t start = filled * th.apart * source.row + j * tw.apart * source.pixel;
+          for (int64_t i = 0; i < args.from_channels; ++i) row[i] = (start + i) * static_cast<int64_t>(sizeof(T));
+        }
+      }
+      const int64_t before = depths_before + td.count * (high_before * w.taps + th.count * wide_before);
+      const int64_t row_end = smaller(block.row + block.rows, th.positions);
+      for (int64_t m = block.row; m < row_end; ++m) {
+        const ConvRange tall = conv_inside(th, m * h.step, h.from, 0);
+        ConvTile<T> t{};
+        t.segments = tall.count == 0 || run == 0 ? 0 : deep.count;
+        t.k = tall.count * run;
+        t.offsets = offsets;
+        t.pixel = source.spread * source.pixel;
+        t.plane = plane;
+        const int64_t y = m * h.step + th.first + tall.begin * th.apart - source.first_row;
+        const int64_t x = source.in_place ? block.col * w.step + tw.first : tw.first - w.low;
+        const T* const start = t.segments == 0 ? image : image + y * source.row + x * source.pixel;
+        const int64_t pitch = w.phases * to_channels;
+        const int64_t at =
+            ((block.image * d.to + block.depth) * h.to + m * h.phases + ph) * w.to * to_channels + pw * to_channels;
+        const int64_t skipped = (before + (deep.begin * th.count + tall.begin) * tw.count) * args.from_channels;
+        const int64_t tiles = divide_up(cols, Tile<T>::rows);
+        for (int64_t s = 0; s < tiles; ++s) {
+          const int64_t j = cols * s / tiles, mr = cols * (s + 1) / tiles - j;
+          for (int64_t p = block.panel; p < block.panel + block.panels; ++p) {
+            const ConvPanel<T> panel(args, p);
+            const int64_t channel = panel.group * args.to_channels + panel.col;
+            const int64_t c = at + (block.col + j) * pitch + channel;
+            t.a = start + j * t.pixel + (t.segments == 0 ? 0 : panel.group * args.from_channels);
+            t.b = args.packed + panel.start + skipped * panel.wide;
+            t.plane_b = th.count * run * panel.wide;
+            t.out.c = args.to + c;
+            t.out.ldc = pitch;
+            t.out.cols = panel.cols;
+            t.out.bias = args.bias == nullptr ? nullptr : args.bias + channel;
+            t.out.relu = args.act == Activation::RELU;
+            const bool plain = t.out.relu || args.act == Activation::IDENTITY;
+            const bool gates = plain && args.act_grad == Activation::RELU;
+            t.out.gate = gates ? args.aux + c : nullptr;
+            conv_tile_for<T>(mr, panel.wide / V::lanes)(t);
+            if (plain && (gates || args.act_grad == Activation::IDENTITY)) continue;
+            for (int64_t r = 0; r < mr; ++r) {
+              finish(args.act, args.act_grad, args.to + c + r * pitch,
+                     args.aux == nullptr ? nullptr : args.aux + c + r * pitch, panel.cols);
+            }
+          }
+        }
+      }
+      high_before += th.count;
+    }
+    wide_before += tw.count;
+  }
+}
+
+// Source channels [begin, end) of a panel's weights. `rows` holds, for each weight tap, where its first row lies in the
+// panel, or -1 for a tap that meets only padding.
+template <class T>
+void conv_pack(const ConvArgs<T>& args, const int64_t* rows, int64_t panel_index, Range channels) noexcept {
+  const ConvPanel<T> panel(args, panel_index);
+  const int64_t taps = args.axes[0].kernel * args.axes[1].kernel * args.axes[2].kernel;
+  const int64_t across = args.backward ? args.to_channels * taps : taps;  // to the next source channel
+  const int64_t down = args.backward ? taps : args.from_channels * taps;  // to the next column
+  const T* const in = args.weights + panel.group * args.to_channels * args.from_channels * taps + panel.col * down;
+  T* const out = args.packed + panel.start;
+  alignas(64) T unused[kConvWidth<T>];
+  const auto row_of = [=, &unused](int64_t tap, int64_t channel) {
+    return rows[tap] < 0 ? unused : out + (rows[tap] * args.from_channels + channel) * panel.wide;
+  };
+  if (!args.backward) {
+    transpose_rows(in + channels.begin * taps, down, panel.cols, (channels.end - channels.begin) * taps, panel.wide,
+                   [&](int64_t p) { return row_of(p % taps, channels.begin + p / taps); });
+  } else if (taps == 1) {
+    for (int64_t i = channels.begin; i < channels.end; ++i) {
+      pack_rows(in + i * across, 0, panel.cols, 1, row_of(0, i), panel.wide);
+    }
+  } else {
+    for (int64_t i = channels.begin; i < channels.end; ++i) {
+      transpose_rows(in + i * across, down, panel.cols, taps, panel.wide, [&](int64_t p) { return row_of(p, i); });
+    }
+  }
+}
+
+}  // namespace neurite::NEURITE_ISA
