@@ -64,6 +64,33 @@ OPTIMIZERS.push({
   flop: 5 * 3 * 2 * 316 ** 3,
 });
 
+/** Square images and kernels; each is three cases: forward, gradient of the input (data) and of the weights. */
+export const CONVOLUTIONS = [
+  { number: 12, id: 'conv3x3-64', n: 8, c: 64, o: 64, size: 56, kernel: 3, padding: 1 },
+  { number: 13, id: 'conv1x1-256', n: 8, c: 256, o: 64, size: 56, kernel: 1 },
+  { number: 14, id: 'conv3x3-s2', n: 8, c: 128, o: 128, size: 56, kernel: 3, stride: 2, padding: 1 },
+  { number: 15, id: 'conv7x7', n: 8, c: 3, o: 64, size: 224, kernel: 7, stride: 2, padding: 3 },
+  { number: 16, id: 'conv3x3-cifar', n: 64, c: 32, o: 32, size: 32, kernel: 3, padding: 1 },
+  { number: 17, id: 'depthwise-144', n: 8, c: 144, o: 144, size: 56, kernel: 3, padding: 1, groups: 144 },
+].map((conv) => ({ stride: 1, padding: 0, groups: 1, ...conv }));
+
+export const outputSize = ({ size, kernel, stride, padding }) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
+
+function convolutions(conv) {
+  const { number, id, n, c, o, size, kernel, stride, groups } = conv;
+  const pixels = n * outputSize(conv) ** 2;
+  const weights = (o * c * kernel ** 2) / groups;
+  const label = `${id.startsWith('depthwise') ? 'depthwise' : 'convolution'} ${kernel} x ${kernel}${stride > 1 ? `, stride ${stride}` : ''}, ${n} x ${size} x ${size} x ${c} -> ${o}`;
+  const common = { number, flop: 2 * pixels * weights, bytes: 4 * (n * size ** 2 * c + weights + pixels * o) };
+  const moved = groups > 1 ? ['copy', 'copy', 'read'] : ['triad', 'triad', 'triad'];
+  return ['forward', 'data', 'weight'].map((part, i) => ({
+    ...common,
+    id: `${id}-${part}`,
+    label: part === 'forward' ? label : `its gradient: ${part === 'data' ? 'input' : 'weights'}`,
+    stream: moved[i],
+  }));
+}
+
 export const CASES = [
   gemm(1, 'gemm-1024', 1024, 1024, 1024, { label: 'C = A B, 1024 x 1024 x 1024' }),
   gemm(2, 'gemm-256', 256, 256, 256, { label: 'C = A B, 256 x 256 x 256' }),
@@ -84,6 +111,11 @@ export const CASES = [
   },
   gemm(10, 'batched', 128, 128, 64, { batch: 96, label: "Q K', 96 products 128 x 128 x 64" }),
   gemm(11, 'long-sum', 64, 64, 100352, { label: "dW = X' dY, 64 x 64, batch 100352" }),
+  ...CONVOLUTIONS.flatMap(convolutions),
+  elements(21, 'max-pool', 128 * 28 ** 2 * 32, 1.25, 'maximum of 2 x 2, 128 x 28 x 28 x 32', 'copy'),
+  elements(21, 'max-pool-gradient', 128 * 28 ** 2 * 32, 2.25, 'its gradient, forward included', 'copy'),
+  elements(21, 'batch-norm-2d', 64 * 32 ** 3, 2, 'batch norm, 64 x 32 x 32 x 32', 'copy'),
+  elements(21, 'batch-norm-2d-gradient', 64 * 32 ** 3, 3, 'its gradients: x, weight, bias'),
   elements(24, 'sgd-25m', 25_000_000, 3, 'SGD step, 25 M parameters', 'update'),
   elements(24, 'momentum-25m', 25_000_000, 5, 'SGD with momentum, 25 M parameters', 'update'),
   elements(24, 'adam-25m', 25_000_000, 7, 'Adam step, 25 M parameters', 'update'),
@@ -117,6 +149,12 @@ export const CASES = [
   elements(28, 'scatter-add', 1024 * 1000, 4, 'scatter-add along rows, 1024 x 1000', 'copy'),
   { ...elements(28, 'cholesky', 64 * 64 * 64, 2, 'Cholesky, 64 of 64 x 64', 'copy'), flop: (64 * 64 ** 3) / 3 },
   { ...elements(28, 'solve', 64 * 64 * 65, 2, 'A x = b, 64 of 64 x 64', 'copy'), flop: (64 * 2 * 64 ** 3) / 3 },
+];
+
+/** Cases that have a goal together: name, first and last number. */
+export const FAMILIES = [
+  ['products', 1, 11],
+  ['convolutions', 12, 17],
 ];
 
 /**

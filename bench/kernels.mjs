@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { CASES, floorSeconds } from './cases.mjs';
+import { CASES, FAMILIES, floorSeconds } from './cases.mjs';
 import {
   calibrate,
   chosen,
@@ -106,7 +106,7 @@ for (const threads of threadCounts) {
     else {
       const against = row.ratio === undefined ? '' : `, ${row.ratio}x PyTorch`;
       console.log(
-        `${row.case.padEnd(20)} ${threads}t ${(row.seconds * 1e6).toFixed(1).padStart(10)} us, ` +
+        `${row.case.padEnd(22)} ${threads}t ${(row.seconds * 1e6).toFixed(1).padStart(10)} us, ` +
           `${Math.round(100 * row.floorFraction)}% of floor, ${row.gflops} GFLOP/s, ${row.gigabytesPerSecond} GB/s${against}` +
           (row.kept < rounds ? ` (only ${row.kept} quiet rounds)` : ''),
       );
@@ -117,13 +117,15 @@ for (const threads of threadCounts) {
 neurite.stop();
 torch?.stop();
 
-/** Geometric means of the ratios of the products (cases 1 to 11), which have a goal of their own. */
+/** Geometric means of the ratios of the products and of the convolutions, which have goals of their own. */
 for (const threads of threadCounts) {
-  const ids = new Set(CASES.filter((c) => c.number <= 11).map((c) => c.id));
-  const ratios = rows.filter((r) => r.threads === threads && ids.has(r.case) && r.ratio).map((r) => r.ratio);
-  if (ratios.length < 2) continue;
-  const mean = Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / ratios.length);
-  note(`products, ${threads} thread(s): geometric mean ${digits(mean)}x PyTorch, worst ${Math.min(...ratios)}x`);
+  for (const [name, first, last] of FAMILIES) {
+    const ids = new Set(CASES.filter((c) => c.number >= first && c.number <= last).map((c) => c.id));
+    const ratios = rows.filter((r) => r.threads === threads && ids.has(r.case) && r.ratio).map((r) => r.ratio);
+    if (ratios.length < 2) continue;
+    const mean = Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / ratios.length);
+    note(`${name}, ${threads} thread(s): geometric mean ${digits(mean)}x PyTorch, worst ${Math.min(...ratios)}x`);
+  }
 }
 if (!options['no-history'])
   remember({

@@ -3,7 +3,7 @@
 // Writes docs/benchmarks.md from the latest record of each kind; the figures are never typed by hand.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { CASES } from './cases.mjs';
+import { CASES, FAMILIES } from './cases.mjs';
 import { NETS } from './nets.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -55,18 +55,19 @@ function kernels(record) {
       const rate = c.flop > 0 ? `${r.gflops} GFLOP/s` : `${r.gigabytesPerSecond} GB/s`;
       return [[`${c.number}. ${c.label}`, shown(r.seconds), rate, percent(r.floorFraction), times(r.ratio)]];
     });
-    const products = CASES.filter((c) => c.number <= 11).map((c) => c.id);
-    const ratios = record.rows
-      .filter((r) => String(r.threads) === threads && products.includes(r.case) && r.ratio !== undefined)
-      .map((r) => r.ratio);
-    const mean =
-      ratios.length === 0
-        ? ''
-        : `\nProducts (1 to 11): geometric mean ${times(geometricMean(ratios))}, lowest ${times(Math.min(...ratios))}.\n`;
+    const means = FAMILIES.flatMap(([name, first, last]) => {
+      const ids = CASES.filter((c) => c.number >= first && c.number <= last).map((c) => c.id);
+      const ratios = record.rows
+        .filter((r) => String(r.threads) === threads && ids.includes(r.case) && r.ratio !== undefined)
+        .map((r) => r.ratio);
+      if (ratios.length === 0) return [];
+      const title = `${name[0].toUpperCase()}${name.slice(1)} (${first} to ${last})`;
+      return [`\n${title}: geometric mean ${times(geometricMean(ratios))}, lowest ${times(Math.min(...ratios))}.\n`];
+    });
     return `### ${threads} thread${threads === '1' ? '' : 's'}
 
 ${table(['case', 'time', 'rate', 'of the floor', 'against PyTorch'], rows)}
-${mean}`;
+${means.join('')}`;
   });
   const peer = record.rows.find((r) => r.peer !== undefined)?.peer ?? 'no peer';
   return `## Kernels

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import * as n from 'neurite';
 import { kernel } from 'neurite/kernels';
-import { ACTIVATIONS } from '../cases.mjs';
+import { ACTIVATIONS, CONVOLUTIONS, outputSize } from '../cases.mjs';
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const real = (...shape) => ({ shape });
@@ -38,10 +38,25 @@ function realized(fn, ...inputs) {
   return () => run.sync(...inputs);
 }
 
+/** Forward and both gradients of a convolution; of the gradients nothing else is computed. */
+function convolution(conv) {
+  const { id, n: images, c, o, size: side, kernel: k, stride, padding, groups } = conv;
+  const x = real(images, side, side, c);
+  const w = real(o, c / groups, k, k);
+  const g = real(images, outputSize(conv), outputSize(conv), o);
+  const conv2d = (a, b) => n.conv2d(a, b, { stride, padding, groups });
+  return [
+    [`${id}-forward`, () => typed([x, w], conv2d)],
+    [`${id}-data`, () => typed([g, x, w], (gy, a, b) => n.vjp((v) => conv2d(v, b), a)[1](gy)[0])],
+    [`${id}-weight`, () => typed([g, x, w], (gy, a, b) => n.vjp((v) => conv2d(a, v), b)[1](gy)[0])],
+  ];
+}
+
 const sorted = (shape) => realized((x) => [n.sort(x), n.argsort(x)], n.normal(shape));
 
 const MILLION = 1 << 20;
 const rows = [real(4096, 768), real(768), real(768)];
+const pixels = [real(64, 32, 32, 32), real(32), real(32)];
 const MAKE = {
   'gemm-1024': () => product(1024, 1024, 1024),
   'gemm-256': () => product(256, 256, 256),
@@ -64,6 +79,15 @@ const MAKE = {
     ]),
   batched: () => typed([real(96, 128, 64), real(96, 128, 64)], (q, k) => matmul(q, k, { transB: true })),
   'long-sum': () => typed([real(100352, 64), real(100352, 64)], (x, g) => matmul(x, g, { transA: true })),
+  ...Object.fromEntries(CONVOLUTIONS.flatMap(convolution)),
+  'max-pool': () => typed([real(128, 28, 28, 32)], (x) => n.maxPool2d(x, 2)),
+  'max-pool-gradient': () =>
+    typed([real(128, 14, 14, 32), real(128, 28, 28, 32)], (g, x) => n.vjp((v) => n.maxPool2d(v, 2), x)[1](g)[0]),
+  'batch-norm-2d': () => typed(pixels, (x, weight, bias) => n.batchNorm(x, { weight, bias }).y),
+  'batch-norm-2d-gradient': () =>
+    typed([real(64, 32, 32, 32), ...pixels], (g, x, w, b) =>
+      n.vjp((a, weight, bias) => n.batchNorm(a, { weight, bias }).y, x, w, b)[1](g),
+    ),
   'sgd-25m': () => optimizerStep(5000, new n.optim.SGD({ lr: 1e-3 })),
   'momentum-25m': () => optimizerStep(5000, new n.optim.SGD({ lr: 1e-3, momentum: 0.9 })),
   'adam-25m': () => optimizerStep(5000, new n.optim.Adam({ lr: 1e-3 })),

@@ -79,6 +79,70 @@ def batched():
     return lambda: torch.bmm(q, kt, out=s)
 
 
+def fastest(runs):
+    best = []
+    for run in runs:
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            run()
+            times.append(time.perf_counter() - start)
+        best.append(min(times))
+    return runs[best.index(min(best))]
+
+
+def convolution(part, n, c, o, size, kernel, stride=1, padding=0, groups=1):
+    """The faster of both memory formats. There are no variants that write into existing tensors: each run allocates."""
+    runs = []
+    for layout in (torch.channels_last, torch.contiguous_format):
+        x = rand(n, c, size, size).contiguous(memory_format=layout)
+        w = rand(o, c // groups, kernel, kernel).contiguous(memory_format=layout)
+        g = torch.rand_like(F.conv2d(x, w, None, stride, padding, 1, groups))
+        if part == "forward":
+            runs.append(lambda x=x, w=w: F.conv2d(x, w, None, stride, padding, 1, groups))
+        else:
+            mask = [part == "data", part == "weight", False]
+            runs.append(lambda x=x, w=w, g=g: aten.convolution_backward(
+                g, x, w, None, [stride, stride], [padding, padding], [1, 1], False, [0, 0], groups, mask))
+    return fastest(runs)
+
+
+CONVOLUTIONS = {
+    "conv3x3-64": dict(n=8, c=64, o=64, size=56, kernel=3, padding=1),
+    "conv1x1-256": dict(n=8, c=256, o=64, size=56, kernel=1),
+    "conv3x3-s2": dict(n=8, c=128, o=128, size=56, kernel=3, stride=2, padding=1),
+    "conv7x7": dict(n=8, c=3, o=64, size=224, kernel=7, stride=2, padding=3),
+    "conv3x3-cifar": dict(n=64, c=32, o=32, size=32, kernel=3, padding=1),
+    "depthwise-144": dict(n=8, c=144, o=144, size=56, kernel=3, padding=1, groups=144),
+}
+
+
+def images(fn, *shape):
+    """fn of images in the faster of both memory formats."""
+    layouts = (torch.channels_last, torch.contiguous_format)
+    return fastest([lambda x=rand(*shape).contiguous(memory_format=m): fn(x) for m in layouts])
+
+
+def image_gradient(fn, shape, *others):
+    """Forward and backward, as Neurite's case, whose input is x; in the faster of both memory formats."""
+    runs = []
+    for layout in (torch.channels_last, torch.contiguous_format):
+        leaves = [rand(*shape).contiguous(memory_format=layout).requires_grad_(), *(rand(n).requires_grad_() for n in others)]
+        with torch.enable_grad():
+            g = torch.rand_like(fn(*leaves))
+
+        def run(leaves=leaves, g=g):
+            with torch.enable_grad():
+                torch.autograd.grad(fn(*leaves), leaves, g)
+
+        runs.append(run)
+    return fastest(runs)
+
+
+def batch_norm(x, w, b):
+    return F.batch_norm(x, None, None, w, b, True)
+
+
 def optimizer(count, make):
     """The fastest of PyTorch's implementations of the same step."""
     steps = []
@@ -89,15 +153,7 @@ def optimizer(count, make):
             steps.append(make([w], flavour).step)
         except (TypeError, RuntimeError):  # not every rule has every implementation
             continue
-    best = []
-    for step in steps:
-        times = []
-        for _ in range(4):
-            start = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - start)
-        best.append(min(times))
-    return steps[best.index(min(best))]
+    return fastest(steps)
 
 
 def relu_gradient():
@@ -226,6 +282,12 @@ MAKE = {
     "output-backward": output_backward,
     "batched": batched,
     "long-sum": lambda: transposed_product(100352, 64, 64),
+    **{f"{name}-{part}": (lambda part=part, sizes=sizes: convolution(part, **sizes))
+       for name, sizes in CONVOLUTIONS.items() for part in ("forward", "data", "weight")},
+    "max-pool": lambda: images(lambda x: F.max_pool2d(x, 2), 128, 32, 28, 28),
+    "max-pool-gradient": lambda: image_gradient(lambda x: F.max_pool2d(x, 2), (128, 32, 28, 28)),
+    "batch-norm-2d": lambda: images(lambda x, w=rand(32), b=rand(32): batch_norm(x, w, b), 64, 32, 32, 32),
+    "batch-norm-2d-gradient": lambda: image_gradient(batch_norm, (64, 32, 32, 32), 32, 32),
     "sgd-25m": lambda: optimizer(25_000_000, sgd()),
     "momentum-25m": lambda: optimizer(25_000_000, sgd(momentum=0.9)),
     "adam-25m": lambda: optimizer(25_000_000, adam),
@@ -259,7 +321,7 @@ MAKE = {
     "log-softmax": lambda: of(lambda x: x.log_softmax(1), rand(256, 1000)),
     "rms-norm": lambda: of(lambda x, w: F.rms_norm(x, [768], w), rand(4096, 768), rand(768)),
     "rms-norm-gradient": rms_norm_gradient,
-    "batch-norm": lambda: of(lambda x, w, b: F.batch_norm(x, None, None, w, b, True), rand(4096, 256), rand(256), rand(256)),
+    "batch-norm": lambda: of(batch_norm, rand(4096, 256), rand(256), rand(256)),
     "group-norm": lambda: of(lambda x, w, b: F.group_norm(x, 8, w, b),
                              rand(32, 64, 28, 28).to(memory_format=torch.channels_last), rand(64), rand(64)),
     "sort-1m": lambda: of(lambda x: x.sort(stable=True), torch.randn(MILLION)),
