@@ -62,6 +62,18 @@ NEURITE_INLINE void each_vector(int64_t n, F body) {
   }
 }
 
+/** Asks for a row that is needed soon, where it is short enough to stay in the first-level cache beside this one. */
+template <class T>
+NEURITE_INLINE void fetch_row(const T* row, int64_t n, bool write) {
+  constexpr int64_t line = 64 / sizeof(T);
+  if (n * static_cast<int64_t>(sizeof(T)) > (6 << 10)) return;
+  if (write) {
+    for (int64_t i = 0; i < n; i += line) NEURITE_PREFETCH_WRITE(row + i);
+  } else {
+    for (int64_t i = 0; i < n; i += line) NEURITE_PREFETCH(row + i);
+  }
+}
+
 template <class T>
 NEURITE_INLINE T root(T x) {
   return sqrt(Vec<T>::set(x)).first();
@@ -96,6 +108,7 @@ void layer_norm(const LayerNormArgs<T>& args, int64_t rows) noexcept {
     if (!args.rms) sum_terms<1>(cols, &sum, [=](auto read, auto, V* acc) { acc[0] = acc[0] + read(x, V::set(0)); });
     const T mean = sum * inverse;
     const V m = V::set(mean);
+    if (r + 1 < rows) fetch_row(x + cols, cols, false);
     sum_terms<1>(cols, &squares, [=](auto read, auto, V* acc) {
       const V d = read(x, m) - m;
       acc[0] = mul_add(d, d, acc[0]);
@@ -105,6 +118,7 @@ void layer_norm(const LayerNormArgs<T>& args, int64_t rows) noexcept {
     if (args.rstd != nullptr) args.rstd[r] = rstd;
     if (args.y == nullptr) continue;
     T* y = args.y + r * cols;
+    if (r + 1 < rows) fetch_row<T>(y + cols, cols, true);
     if (args.weight != nullptr && args.bias != nullptr) {
       layer_norm_row<T, true, true>(args, x, y, mean, rstd);
     } else if (args.weight != nullptr) {
@@ -120,7 +134,7 @@ void layer_norm(const LayerNormArgs<T>& args, int64_t rows) noexcept {
 // One row: with h = g * weight and z = (x - mean) * rstd, dx = rstd (h - mean(h) - z mean(h z)); without a mean, z = x
 // * rstd and dx = rstd (h - z mean(h z)).
 template <class T, bool weighted, bool sums>
-NEURITE_INLINE void layer_norm_grad_row(const LayerNormGradArgs<T>& args, int64_t r, bool first) {
+NEURITE_INLINE void layer_norm_grad_row(const LayerNormGradArgs<T>& args, int64_t r, bool first, bool last) {
   using V = Vec<T>;
   const int64_t cols = args.cols;
   const T *x = args.x + r * cols, *g = args.g + r * cols, *weight = args.weight;
@@ -140,6 +154,11 @@ NEURITE_INLINE void layer_norm_grad_row(const LayerNormGradArgs<T>& args, int64_
   });
   if (args.dx == nullptr) return;
   T* dx = args.dx + r * cols;
+  if (!last) {
+    fetch_row(x + cols, cols, false);
+    fetch_row(g + cols, cols, false);
+    fetch_row<T>(dx + cols, cols, true);
+  }
   const T inverse = T(1) / static_cast<T>(cols);
   const V c1 = V::set(centred ? total[0] * inverse : T(0)), c2 = V::set(total[1] * inverse);
   each_vector<T>(cols, [=](auto read, auto write) {
@@ -154,14 +173,15 @@ template <class T>
 void layer_norm_grad(const LayerNormGradArgs<T>& args, int64_t rows) noexcept {
   const bool sums = args.dweight != nullptr || args.dbias != nullptr, weighted = args.weight != nullptr;
   for (int64_t r = 0; r < rows; ++r) {
+    const bool last = r + 1 == rows;
     if (weighted && sums) {
-      layer_norm_grad_row<T, true, true>(args, r, r == 0);
+      layer_norm_grad_row<T, true, true>(args, r, r == 0, last);
     } else if (weighted) {
-      layer_norm_grad_row<T, true, false>(args, r, false);
+      layer_norm_grad_row<T, true, false>(args, r, false, last);
     } else if (sums) {
-      layer_norm_grad_row<T, false, true>(args, r, r == 0);
+      layer_norm_grad_row<T, false, true>(args, r, r == 0, last);
     } else {
-      layer_norm_grad_row<T, false, false>(args, r, false);
+      layer_norm_grad_row<T, false, false>(args, r, false, last);
     }
   }
 }

@@ -16,9 +16,9 @@ NEURITE_INLINE T row_max(const T* x, int64_t n) {
 }
 
 // Sum of e^(x - shift), stored to out unless it is null. Partial sums of 64 vectors keep the rounding error of long
-// rows small.
+// rows small. `ahead` is the distance to what is needed next, which comes from memory while this row is computed.
 template <class T>
-NEURITE_INLINE T exp_sum(const T* x, int64_t n, T shift, T* out) {
+NEURITE_INLINE T exp_sum(const T* x, int64_t n, T shift, T* out, int64_t ahead) {
   using V = Vec<T>;
   const V offset = V::set(shift);
   V total = V::set(0);
@@ -27,8 +27,12 @@ NEURITE_INLINE T exp_sum(const T* x, int64_t n, T shift, T* out) {
     const int64_t end = n - i < 64 * V::lanes ? n : i + 64 * V::lanes;
     V part = V::set(0);
     for (; i + V::lanes <= end; i += V::lanes) {
+      NEURITE_PREFETCH(x + ahead + i);
       const V e = exp(V::load(x + i) - offset);
-      if (out != nullptr) e.store(out + i);
+      if (out != nullptr) {
+        NEURITE_PREFETCH_WRITE(out + ahead + i);
+        e.store(out + i);
+      }
       part = part + e;
     }
     total = total + part;
@@ -41,6 +45,12 @@ NEURITE_INLINE T exp_sum(const T* x, int64_t n, T shift, T* out) {
   return fold_vector<Sum, V::lanes / 2>(total).first();
 }
 
+/** The next row, where it is short enough to stay in the first-level cache. */
+template <class T>
+NEURITE_INLINE int64_t row_ahead(int64_t r, int64_t rows, int64_t cols) {
+  return r + 1 < rows && cols * static_cast<int64_t>(sizeof(T)) <= (8 << 10) ? cols : 0;
+}
+
 template <class T>
 NEURITE_INLINE T log_of(T x) {
   return log(Vec<T>::set(x)).first();
@@ -51,11 +61,12 @@ void softmax(const T* x, int64_t rows, int64_t cols, T* out, bool log) noexcept 
   using V = Vec<T>;
   for (int64_t r = 0; r < rows; ++r, x += cols, out += cols) {
     const T peak = row_max(x, cols);
+    const int64_t ahead = row_ahead<T>(r, rows, cols);
     if (log) {
-      const V shift = V::set(peak), lse = V::set(log_of(exp_sum<T>(x, cols, peak, nullptr)));
+      const V shift = V::set(peak), lse = V::set(log_of(exp_sum<T>(x, cols, peak, nullptr, ahead)));
       map(out, x, cols, [=](V v) { return (v - shift) - lse; });
     } else {
-      const V scale = V::set(T(1) / exp_sum(x, cols, peak, out));
+      const V scale = V::set(T(1) / exp_sum(x, cols, peak, out, ahead));
       map(out, out, cols, [=](V v) { return v * scale; });
     }
   }
@@ -98,7 +109,7 @@ void softmax_ce(const T* x, const int32_t* labels, int64_t rows, int64_t cols, T
   using V = Vec<T>;
   for (int64_t r = 0; r < rows; ++r, x += cols) {
     const T peak = row_max(x, cols), target = x[labels[r]] - peak;
-    const T total = exp_sum(x, cols, peak, grad);
+    const T total = exp_sum(x, cols, peak, grad, row_ahead<T>(r, rows, cols));
     if (loss != nullptr) loss[r] = log_of(total) - target;
     if (grad != nullptr) {
       const V scale = V::set(T(1) / total);

@@ -99,6 +99,7 @@ NEURITE_INLINE F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
 NEURITE_INLINE F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 NEURITE_INLINE F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 NEURITE_INLINE F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+NEURITE_INLINE F32 near_reciprocal(F32 a) { return {_mm512_maskz_rcp14_ps(0xFFFF, a.v)}; }
 NEURITE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 NEURITE_INLINE F32 mul_add(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 NEURITE_INLINE F32 min(F32 a, F32 b) { return {_mm512_maskz_min_ps(0xFFFF, a.v, b.v)}; }

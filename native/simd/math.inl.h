@@ -27,11 +27,10 @@ NEURITE_INLINE F32 polynomial(F32 x, const float (&c)[N]) {
   return y;
 }
 
-// r of x = n ln 2 + r - extra, |r| <= 0.3468.
-NEURITE_INLINE F32 exp_argument(F32 x, F32 extra, F32& n) {
+// r of x = n ln 2 + r, |r| <= 0.3468.
+NEURITE_INLINE F32 exp_argument(F32 x, F32& n) {
   n = round(x * num(kLog2E));
-  const F32 r = fma(n, num(-kLn2High), x);
-  return fma(n, num(-kLn2Low), r) + extra;
+  return fma(n, num(-kLn2Low), fma(n, num(-kLn2High), x));
 }
 
 // e^r = 1 + r + r^2 q(r).
@@ -41,21 +40,18 @@ NEURITE_INLINE F32 exp_tail(F32 r) {
 }
 
 // e^r - 1.
-NEURITE_INLINE F32 exp_reduced(F32 x, F32 extra, F32& n) {
-  const F32 r = exp_argument(x, extra, n);
-  return fma(r * r, exp_tail(r), r);
-}
+NEURITE_INLINE F32 exp_reduced(F32 r) { return fma(r * r, exp_tail(r), r); }
 
 NEURITE_INLINE F32 exp(F32 x) {
   F32 n;
-  const F32 r = exp_argument(max(num(-110.0f), min(num(89.0f), x)), num(0.0f), n);
+  const F32 r = exp_argument(max(num(-110.0f), min(num(89.0f), x)), n);
   const F32 t = r + num(1.0f);
   return scale2(t + fma(r * r, exp_tail(r), r - (t - num(1.0f))), n);  // what t lost is kept
 }
 
 NEURITE_INLINE F32 expm1(F32 x) {
   F32 n;
-  const F32 p = exp_reduced(max(num(-30.0f), min(num(88.8f), x)), num(0.0f), n);
+  const F32 p = exp_reduced(exp_argument(max(num(-30.0f), min(num(88.8f), x)), n));
   const F32 t = scale2(num(1.0f), n - num(1.0f));  // half of 2^n, which may not be representable
   const F32 y = fma(t, p, t - num(0.5f));
   return select(lt(abs(x), num(0x1p-30f)), x, y + y);
@@ -101,7 +97,18 @@ NEURITE_INLINE F32 tanh(F32 x) {
   return select(lt(abs(x), num(0x1p-30f)), x, copysign(e / (e + num(2.0f)), x));
 }
 
-NEURITE_INLINE F32 sigmoid(F32 x) { return num(1.0f) / (num(1.0f) + exp(neg(x))); }
+// 1 / (1 + e^-x), e^-x = (e + low) 2^n: what e lost corrects the quotient, which is found by a step of third order.
+// Below -87.34 the result is denormal.
+NEURITE_INLINE F32 sigmoid(F32 x) {
+  F32 n;
+  const F32 one = num(1.0f);
+  const F32 r = exp_argument(max(num(-87.0f), min(num(87.4f), neg(x))), n);
+  const F32 t = r + one, tail = fma(r * r, exp_tail(r), r - (t - one)), minus = scale2(num(-1.0f), n);
+  const F32 e = t + tail, low = tail - (e - t), d = fma(e, minus, num(-1.0f));
+  const F32 q = near_reciprocal(neg(d));
+  const F32 rest = fma(low * minus, q, fma(d, q, one));  // 1 - (1 + e^-x) q
+  return select(lt(x, num(-87.33655f)), num(0.0f), fma(fma(rest, rest, rest), q, q));
+}
 
 NEURITE_INLINE F32 softplus(F32 x) { return max(num(0.0f), x) + log1p(exp(neg(abs(x)))); }
 
@@ -241,7 +248,7 @@ NEURITE_INLINE F32 pow(F32 x, F32 y) {
   const Mask inside = lt(abs(product), num(120.0f));
   const F32 bounded = max(num(-120.0f), min(num(120.0f), product));
   F32 power;
-  const F32 p = exp_reduced(bounded, select(inside, product_low, zero), power);
+  const F32 p = exp_reduced(exp_argument(bounded, power) + select(inside, product_low, zero));
   F32 result = scale2(p + one, power);
   // 0, infinity and the sign
   const Mask zero_x = eq(x, zero), huge_x = eq(magnitude, infinity), positive_y = lt(zero, y);

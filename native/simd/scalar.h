@@ -3,10 +3,10 @@
 //   fma rounds once; mul_add is the fastest multiply-add (fused wherever the CPU fuses).
 //   min/max return b when either operand is NaN or both are zero. round is half to even.
 //   lt le eq are false on NaN. select(m, a, b) is m ? a : b. scale2(a, n) is a * 2^n for whole |n| <= 252.
-//   equal_bytes(p, n, b) compares the first n of `lanes` bytes with b (other lanes are false), store_bytes(p, n, u)
-//   stores the low bytes of the first n lanes. to_int rounds to nearest, to_float reads the lanes as int32. test(a, b)
-//   is (a & b) != 0. shift_down<W> moves lane j + W to lane j, j < W. first() is lane 0. lt of U32 is unsigned. Pairs
-//   are 64-bit lanes for Philox, see random.inl.h.
+//   near_reciprocal has at least 11 bits. equal_bytes(p, n, b) compares the first n of `lanes` bytes with b (other
+//   lanes are false), store_bytes(p, n, u) stores the low bytes of the first n lanes. to_int rounds to nearest,
+//   to_float reads the lanes as int32. test(a, b) is (a & b) != 0. shift_down<W> moves lane j + W to lane j, j < W.
+//   first() is lane 0. lt of U32 is unsigned. Pairs are 64-bit lanes for Philox, see random.inl.h.
 #pragma once
 
 namespace neurite::scalar {
@@ -133,6 +133,7 @@ template <class T>
 NEURITE_INLINE Mask is_nan(Vec<T> a) {
   return {a.v != a.v};
 }
+NEURITE_INLINE F32 near_reciprocal(F32 a) { return {1 / a.v}; }
 NEURITE_INLINE F32 sqrt(F32 a) { return {::sqrtf(a.v)}; }
 NEURITE_INLINE F64 sqrt(F64 a) { return {::sqrt(a.v)}; }
 NEURITE_INLINE F32 round(F32 a) { return {::rintf(a.v)}; }

@@ -33,7 +33,7 @@ inline const Function functions[] = {
     {"cos", Micro::COS, std::cos, 1.7},
     {"tan", Micro::TAN, std::tan, 3.6},
     {"tanh", Micro::TANH, std::tanh, 2.6},
-    {"sigmoid", Micro::SIGMOID, sigmoid, 2.6},
+    {"sigmoid", Micro::SIGMOID, sigmoid, 1.7},
     {"erf", Micro::ERF, std::erf, 1.25},
     {"softplus", Micro::SOFTPLUS, softplus, 1.8},
     {"sqrt", Micro::SQRT, std::sqrt, 0.5},
