@@ -19,7 +19,7 @@ for file in native/base/cpu_features.cc native/kernels/table.cc native/kernels/i
   "$cxx" $flags -c "$file" -o "$build/$(basename "$file" .cc).o"
   echo "ok   $file"
 done
-for file in kernels gemm conv_weight math elementwise reduce random optim; do
+for file in kernels gemm conv conv_weight math elementwise reduce random optim; do
   "$cxx" -std=c++20 -O1 -ffp-contract=off -Wall -Wextra -Werror -c "test/native/${file}_test.cc" -o "$build/${file}_test.o"
 done
 "$cxx" -static "$build"/*.o -o "$build/kernels_test"

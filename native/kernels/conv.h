@@ -7,6 +7,15 @@ namespace neurite {
 
 enum class Activation : int32_t;
 
+/** The taps of a phase, in ascending order of their source position m * step + first + i * apart. */
+struct ConvTaps {
+  int64_t positions;  // m < positions, each m * phases + phase of the destination
+  int64_t count;      // of taps
+  int64_t first, apart;
+  int64_t tap, next;  // weight tap of the first, and what each adds
+  int64_t before;     // taps of the phases before this one
+};
+
 /**
  * One axis. Forward, tap t of position q meets source position q * stride + t * dilation - pad. Backward that is solved
  * for q: positions p of the destination that are equal modulo the stride are a phase, met by the same taps, and m, the
@@ -17,21 +26,14 @@ struct ConvAxis {
   int64_t kernel, stride, dilation, pad;
   bool backward;
   // Set by finish().
-  int64_t phases;     // of the destination
-  int64_t step;       // in the source, from one position of a phase to the next
-  int64_t positions;  // of the longest phase
-  int64_t taps;       // of all phases, those left out that meet only padding
-  int64_t low, high;  // least and greatest offset of a tap
+  int64_t phases;         // of the destination
+  int64_t step;           // in the source, from one position of a phase to the next
+  int64_t positions;      // of the longest phase
+  int64_t taps;           // of all phases, those left out that meet only padding
+  int64_t low, high;      // least and greatest offset of a tap
+  const ConvTaps* phase;  // of each phase that has a position
 
   void finish() noexcept;
-};
-
-/** The taps of a phase, in ascending order of their source position m * step + first + i * apart. */
-struct ConvTaps {
-  int64_t positions;  // m < positions, each m * phases + phase of the destination
-  int64_t count;      // of taps
-  int64_t first, apart;
-  int64_t tap, next;  // weight tap of the first, and what each adds
 };
 
 /** Which of the taps, shifted by `at`, lie in [-below, above). */
@@ -47,11 +49,11 @@ inline ConvRange conv_inside(const ConvTaps& t, int64_t at, int64_t above, int64
 }
 
 inline ConvTaps conv_taps(const ConvAxis& a, int64_t phase) noexcept {
-  ConvTaps t{0, 0, 0, 1, 0, 1};
+  ConvTaps t{0, 0, 0, 1, 0, 1, 0};
   if (phase >= a.to) return t;
   t.positions = (a.to - phase - 1) / a.phases + 1;
   if (!a.backward) {
-    t = {t.positions, a.kernel, -a.pad, a.dilation, 0, 1};
+    t = {t.positions, a.kernel, -a.pad, a.dilation, 0, 1, 0};
   } else {
     // stride * q = phase + pad - t * dilation: the first tap for which it has a solution, then every next-th.
     int64_t divisor = a.stride, rest = a.dilation;  // to their greatest common divisor
@@ -70,7 +72,8 @@ inline ConvTaps conv_taps(const ConvAxis& a, int64_t phase) noexcept {
          (phase + a.pad - last * a.dilation) / a.stride,
          a.dilation / divisor,
          last,
-         -every};
+         -every,
+         0};
   }
   // Without those that lie outside the source for every position.
   const int64_t reach = (t.positions - 1) * a.step;
@@ -97,21 +100,12 @@ inline void ConvAxis::finish() noexcept {
   }
 }
 
-/** Taps of the phases before `phase`. */
-inline int64_t conv_taps_before(const ConvAxis& a, int64_t phase) noexcept {
-  int64_t taps = 0;
-  for (int64_t p = 0; p < phase; ++p) taps += conv_taps(a, p).count;
-  return taps;
-}
-
-// to[n, to..., groups * to_channels] = act(products of from[n, from..., groups * from_channels] with the weights +
-// bias)
-// * act_grad'(aux). Forward the weights are [groups, to_channels, from_channels, taps], backward [groups,
-// from_channels, to_channels, taps]. conv_pack lays them out by panels, each [phase][tap][source channel][columns of
-// the panel], a few source channels at a call; conv makes one block of the destination from them, and scratch holds
-// conv_scratch() bytes, enough for any smaller block as well. Every element is one chain of multiply-adds over the taps
-// that meet the source (in ascending source position) and its channels, so bits depend on neither the block nor its
-// padding.
+// to[n, to..., groups * to_channels] = act(sum of products + bias) * act_grad'(aux), from[n, from..., groups *
+// from_channels]. Forward the weights are [groups, to_channels, from_channels, taps], backward [groups, from_channels,
+// to_channels, taps]. conv_pack lays them out by panels, each [phase][tap][source channel][columns of the panel], a few
+// source channels at a call. conv makes one block of the destination from them; scratch holds conv_scratch() bytes,
+// enough for any smaller block as well. Every element is one chain of multiply-adds in ascending order of the source
+// positions and their channels, so bits do not depend on the block.
 template <class T>
 struct ConvArgs {
   ConvAxis axes[3];  // depth, height, width

@@ -51,61 +51,75 @@ NEURITE_INLINE void store_tile(const Vec<T> (&acc)[MR][NV], const TileOut<T>& t)
 template <class T>
 struct ConvTile {
   int64_t segments, k;     // depths, and products of each
+  int64_t panels;          // beside each other, of as many vectors
   const int64_t* offsets;  // of the k source elements from `a`, in bytes
   const T* a;
   int64_t pixel, plane;  // from one row of the tile to the next, from one segment to the next
   const T* b;
-  int64_t plane_b;
+  int64_t plane_b, next_b;  // to the next segment, to the next panel
+  const char* ahead;        // what each product brings to the second-level cache: source elements of later tiles
+  int64_t ahead_step;
   TileOut<T> out;
 };
 
 template <class T, int MR, int NV>
 NEURITE_NOINLINE void conv_tile(const ConvTile<T>& t) noexcept {
   using V = Vec<T>;
-  V acc[MR][NV];
-  NEURITE_UNROLL
-  for (int r = 0; r < MR; ++r) {
-    NEURITE_UNROLL
-    for (int v = 0; v < NV; ++v) acc[r][v] = V::set(0);
-  }
-  // The destination arrives while the products are summed.
-  {
-    const T* c = t.out.c;
-    NEURITE_UNROLL
-    for (int r = 0; r < MR; ++r, c += t.out.ldc) {
-      NEURITE_PREFETCH_WRITE(c);
-      NEURITE_PREFETCH_WRITE(c + t.out.cols - 1);
-    }
-  }
-  const char* source = reinterpret_cast<const char*>(t.a);
-  const T* weights = t.b;
   const int64_t pitch = t.pixel * static_cast<int64_t>(sizeof(T)), pitch3 = 3 * pitch;
-  for (int64_t s = t.segments; s > 0; --s, source += t.plane * static_cast<int64_t>(sizeof(T)), weights += t.plane_b) {
-    const int64_t* offset = t.offsets;
-    const T* b = weights;
-    NEURITE_UNROLL_BY(2)
-    for (int64_t p = t.k; p > 0; --p) {
-      const char* a = source + *offset++;
-      V row[NV];
+  const char* ahead = t.ahead;
+  const int64_t ahead_step = t.ahead_step;
+  TileOut<T> out = t.out;
+  const T* panel = t.b;
+  for (int64_t n = t.panels; n > 0; --n, panel += t.next_b) {
+    V acc[MR][NV];
+    NEURITE_UNROLL
+    for (int r = 0; r < MR; ++r) {
       NEURITE_UNROLL
-      for (int v = 0; v < NV; ++v) {
-        NEURITE_PREFETCH(b + (16 * NV + v) * V::lanes);
-        row[v] = V::load(b + v * V::lanes);
-      }
-      NEURITE_UNROLL
-      for (int r = 0; r < MR; ++r) {
-        if (r > 0 && r % 4 == 0) {
-          a += 4 * pitch;
-          NEURITE_OPAQUE(a);  // else compilers make an addition for every row of this
-        }
-        const V x = V::set(*reinterpret_cast<const T*>(a + (r % 4 == 3 ? pitch3 : r % 4 * pitch)));
-        NEURITE_UNROLL
-        for (int v = 0; v < NV; ++v) acc[r][v] = mul_add(x, row[v], acc[r][v]);
-      }
-      b += NV * V::lanes;
+      for (int v = 0; v < NV; ++v) acc[r][v] = V::set(0);
     }
+    if (t.k > 16) {  // else the destination is not there before its stores
+      const T* c = out.c;
+      NEURITE_UNROLL
+      for (int r = 0; r < MR; ++r, c += out.ldc) {
+        NEURITE_PREFETCH_WRITE(c);
+        NEURITE_PREFETCH_WRITE(c + out.cols - 1);
+      }
+    }
+    const char* source = reinterpret_cast<const char*>(t.a);
+    const T* weights = panel;
+    for (int64_t s = t.segments; s > 0;
+         --s, source += t.plane * static_cast<int64_t>(sizeof(T)), weights += t.plane_b) {
+      const int64_t* offset = t.offsets;
+      const T* b = weights;
+      NEURITE_UNROLL_BY(2)
+      for (int64_t p = t.k; p > 0; --p) {
+        const char* a = source + *offset++;
+        V row[NV];
+        NEURITE_UNROLL
+        for (int v = 0; v < NV; ++v) {
+          NEURITE_PREFETCH(b + (16 * NV + v) * V::lanes);
+          row[v] = V::load(b + v * V::lanes);
+        }
+        NEURITE_PREFETCH_FAR(ahead);
+        ahead += ahead_step;
+        NEURITE_UNROLL
+        for (int r = 0; r < MR; ++r) {
+          if (r > 0 && r % 4 == 0) {
+            a += 4 * pitch;
+            NEURITE_OPAQUE(a);  // else compilers make an addition for every row of this
+          }
+          const V x = V::set(*reinterpret_cast<const T*>(a + (r % 4 == 3 ? pitch3 : r % 4 * pitch)));
+          NEURITE_UNROLL
+          for (int v = 0; v < NV; ++v) acc[r][v] = mul_add(x, row[v], acc[r][v]);
+        }
+        b += NV * V::lanes;
+      }
+    }
+    store_tile<T, MR, NV>(acc, out);
+    out.c += NV * V::lanes;
+    if (out.bias != nullptr) out.bias += NV * V::lanes;
+    if (out.gate != nullptr) out.gate += NV * V::lanes;
   }
-  store_tile<T, MR, NV>(acc, t.out);
 }
 
 template <class T>
@@ -142,6 +156,20 @@ struct ConvPanel {
     cols = smaller(args.to_channels - col, kConvWidth<T>);
     wide = round_up(cols, Vec<T>::lanes);
     start = (group * round_up(args.to_channels, Vec<T>::lanes) + col) * conv_products(args);
+  }
+  // How many from this one on, of at most `most`, stand beside each other in one group and are as wide.
+  NEURITE_INLINE int64_t alike(const ConvArgs<T>& args, int64_t most) const {
+    return cols < kConvWidth<T> ? 1 : smaller(most, (args.to_channels - col) / kConvWidth<T>);
+  }
+  NEURITE_INLINE void advance(const ConvArgs<T>& args, int64_t panels, int64_t products) {
+    start += panels * wide * products;
+    col += panels * cols;
+    if (col == args.to_channels) {
+      ++group;
+      col = 0;
+    }
+    cols = smaller(args.to_channels - col, kConvWidth<T>);
+    wide = round_up(cols, Vec<T>::lanes);
   }
 };
 
@@ -239,6 +267,46 @@ NEURITE_INLINE void copy_row(const ConvSource<T>& s, int64_t channels, int64_t a
   zero_exactly(out + end * s.pixel, (s.cols - end) * s.pixel);
 }
 
+// Rows of the source that the taps of the block's positions up to row m meet, from row `done` on.
+template <class T>
+NEURITE_INLINE int64_t copy_rows(const ConvArgs<T>& args, const ConvSource<T>& source, const T* from, int64_t depths,
+                                 int64_t depth, int64_t m, int64_t done, T* copy) {
+  const ConvAxis& h = args.axes[1];
+  const ConvAxis& w = args.axes[2];
+  const int64_t channels = args.groups * args.from_channels, apart = source.sparse ? w.step : 1;
+  const int64_t end = smaller(source.rows, m * h.step + h.high + 1 - source.first_row);
+  for (; done < end; ++done) {
+    const int64_t at = source.first_row + done;
+    if (h.low == h.high && (at - h.low) % h.step != 0) continue;
+    for (int64_t i = 0; i < depths; ++i) {
+      copy_row(source, channels, apart, w.from, from + (i * depth + at * w.from) * channels,
+               copy + i * source.plane + done * source.row);
+    }
+  }
+  return done;
+}
+
+// Where the elements of each phase's taps lie from that of the first one.
+template <class T>
+NEURITE_INLINE void fill_offsets(const ConvArgs<T>& args, const ConvSource<T>& source, int64_t* out) {
+  const ConvAxis& h = args.axes[1];
+  const ConvAxis& w = args.axes[2];
+  int64_t rows = 0, apart = 0;  // of the phase with most taps
+  for (int64_t ph = 0; ph < h.phases && ph < h.to; ++ph) {
+    if (h.phase[ph].count <= rows) continue;
+    rows = h.phase[ph].count;
+    apart = h.phase[ph].apart;
+  }
+  for (int64_t pw = 0; pw < w.phases && pw < w.to; ++pw) {
+    const ConvTaps& tw = w.phase[pw];
+    int64_t* row = out + tw.before * h.taps * args.from_channels;
+    for (int64_t i = 0; i < rows * tw.count; ++i, row += args.from_channels) {
+      const int64_t start = i / tw.count * apart * source.row + i % tw.count * tw.apart * source.pixel;
+      for (int64_t j = 0; j < args.from_channels; ++j) row[j] = (start + j) * static_cast<int64_t>(sizeof(T));
+    }
+  }
+}
+
 template <class T>
 void conv(const ConvArgs<T>& args, const ConvBlock& block, void* scratch) noexcept {
   using V = Vec<T>;
@@ -249,94 +317,90 @@ void conv(const ConvArgs<T>& args, const ConvBlock& block, void* scratch) noexce
   const ConvSource<T> source(args, block.row, block.rows, block.col, block.cols);
   int64_t* const offsets = static_cast<int64_t*>(scratch);
   T* const copy = reinterpret_cast<T*>(static_cast<char*>(scratch) + source.table);
+  fill_offsets(args, source, offsets);
 
-  // The depths that the taps of this one meet, and their rows.
-  const ConvTaps td = conv_taps(d, block.depth % d.phases);
+  // The depths that the taps of this one meet: `image` is the first of them, or where its rows are copied to.
+  const ConvTaps& td = d.phase[block.depth % d.phases];
   const int64_t depth = block.depth / d.phases * d.step;
   const ConvRange deep = conv_inside(td, depth, d.from, 0);
-  const int64_t first_depth = depth + td.first + deep.begin * td.apart;
-  const T* image = args.from + block.image * d.from * h.from * w.from * channels;
-  int64_t plane = td.apart * h.from * w.from * channels;
-  if (!source.in_place) {
-    const int64_t apart = source.sparse ? w.step : 1;
-    for (int64_t i = 0; i < deep.count; ++i) {
-      for (int64_t y = 0; y < source.rows; ++y) {
-        const int64_t at = source.first_row + y;
-        if (h.low == h.high && (at - h.low) % h.step != 0) continue;
-        const T* const in = image + ((first_depth + i * td.apart) * h.from + at) * w.from * channels;
-        copy_row(source, channels, apart, w.from, in, copy + i * source.plane + y * source.row);
-      }
-    }
-    image = copy;
-    plane = source.plane;
-  } else if (deep.count > 0 && source.rows > 0) {
-    image += (first_depth * h.from + source.first_row) * source.row;
+  const int64_t depth_size = td.apart * h.from * w.from;
+  const T* from = args.from;
+  if (deep.count > 0) {
+    const int64_t first = depth + td.first + deep.begin * td.apart;
+    from += (block.image * d.from + first) * h.from * w.from * channels;
   }
+  const T* const image = !source.in_place ? copy : source.rows > 0 ? from + source.first_row * source.row : from;
+  const int64_t plane = source.in_place ? depth_size * channels : source.plane;
+  const int64_t products = conv_products(args), pitch = w.phases * to_channels;
+  const ConvPanel<T> first_panel(args, block.panel);
+  const bool plain = args.act == Activation::RELU || args.act == Activation::IDENTITY;
+  const bool gates = plain && args.act_grad == Activation::RELU;
+  const bool finishes = !plain || (args.act_grad != Activation::IDENTITY && !gates);
 
-  const int64_t depths_before = conv_taps_before(d, block.depth % d.phases) * h.taps * w.taps;
-  int64_t wide_before = 0;  // taps of the phases of columns before this one
-  for (int64_t pw = 0; pw < w.phases && pw < w.to; ++pw) {
-    const ConvTaps tw = conv_taps(w, pw);
-    const int64_t col_end = smaller(block.col + block.cols, tw.positions), cols = col_end - block.col;
-    const int64_t run = tw.count * args.from_channels;  // products of one source row
-    int64_t filled = 0;                                 // rows of the table
-    int64_t high_before = 0;
-    for (int64_t ph = 0; cols > 0 && ph < h.phases && ph < h.to; ++ph) {
-      const ConvTaps th = conv_taps(h, ph);
-      for (; filled < th.count; ++filled) {
-        int64_t* row = offsets + filled * run;
-        for (int64_t j = 0; j < tw.count; ++j, row += args.from_channels) {
-          const int64_t start = filled * th.apart * source.row + j * tw.apart * source.pixel;
-          for (int64_t i = 0; i < args.from_channels; ++i) row[i] = (start + i) * static_cast<int64_t>(sizeof(T));
-        }
-      }
-      const int64_t before = depths_before + td.count * (high_before * w.taps + th.count * wide_before);
-      const int64_t row_end = smaller(block.row + block.rows, th.positions);
-      for (int64_t m = block.row; m < row_end; ++m) {
-        const ConvRange tall = conv_inside(th, m * h.step, h.from, 0);
+  int64_t copied = 0;
+  for (int64_t m = block.row; m < block.row + block.rows; ++m) {
+    if (!source.in_place) copied = copy_rows(args, source, from, deep.count, depth_size, m, copied, copy);
+    for (int64_t ph = 0; ph < h.phases && m * h.phases + ph < h.to; ++ph) {
+      const ConvTaps& th = h.phase[ph];
+      const ConvRange tall = conv_inside(th, m * h.step, h.from, 0);
+      const int64_t y = m * h.step + th.first + tall.begin * th.apart - source.first_row;
+      const int64_t row = (block.image * d.to + block.depth) * h.to + m * h.phases + ph;
+      for (int64_t pw = 0; pw < w.phases && pw < w.to; ++pw) {
+        const ConvTaps& tw = w.phase[pw];
+        const int64_t cols = smaller(block.col + block.cols, tw.positions) - block.col;
+        if (cols <= 0) continue;
+        const int64_t run = tw.count * args.from_channels;  // products of one source row
         ConvTile<T> t{};
         t.segments = tall.count == 0 || run == 0 ? 0 : deep.count;
         t.k = tall.count * run;
-        t.offsets = offsets;
+        t.offsets = offsets + tw.before * h.taps * args.from_channels;
         t.pixel = source.spread * source.pixel;
         t.plane = plane;
-        const int64_t y = m * h.step + th.first + tall.begin * th.apart - source.first_row;
+        t.out.ldc = pitch;
+        t.out.relu = args.act == Activation::RELU;
         const int64_t x = source.in_place ? block.col * w.step + tw.first : tw.first - w.low;
         const T* const start = t.segments == 0 ? image : image + y * source.row + x * source.pixel;
-        const int64_t pitch = w.phases * to_channels;
-        const int64_t at =
-            ((block.image * d.to + block.depth) * h.to + m * h.phases + ph) * w.to * to_channels + pw * to_channels;
+        T* const to = args.to + (row * w.to + block.col * w.phases + pw) * to_channels;
+        const int64_t before = td.before * h.taps * w.taps + td.count * (th.before * w.taps + th.count * tw.before);
         const int64_t skipped = (before + (deep.begin * th.count + tall.begin) * tw.count) * args.from_channels;
-        const int64_t tiles = divide_up(cols, Tile<T>::rows);
+        const int64_t tiles = divide_up(cols, Tile<T>::rows), low = cols / tiles;
+        // The rows to be copied next arrive a part with each tile, in place the elements of the next tile.
+        const int64_t calls = block.panels * t.segments * t.k;
+        const int64_t bytes = (source.in_place ? (low + 1) * t.pixel : h.step * w.from * channels / tiles) *
+                              static_cast<int64_t>(sizeof(T));
+        t.ahead_step = calls == 0 ? 0 : divide_up(bytes, calls);
         for (int64_t s = 0; s < tiles; ++s) {
           const int64_t j = cols * s / tiles, mr = cols * (s + 1) / tiles - j;
-          for (int64_t p = block.panel; p < block.panel + block.panels; ++p) {
-            const ConvPanel<T> panel(args, p);
-            const int64_t channel = panel.group * args.to_channels + panel.col;
-            const int64_t c = at + (block.col + j) * pitch + channel;
+          t.ahead =
+              source.in_place
+                  ? reinterpret_cast<const char*>(start + (j + mr) * t.pixel)
+                  : reinterpret_cast<const char*>(from + (source.first_row + copied) * w.from * channels) + s * bytes;
+          ConvPanel<T> panel = first_panel;
+          for (int64_t left = block.panels; left > 0;) {
+            const int64_t panels = panel.alike(args, left), channel = panel.group * args.to_channels + panel.col;
+            T* const c = to + j * pitch + channel;
+            const T* const aux = args.aux == nullptr ? nullptr : args.aux + (c - args.to);
+            t.panels = panels;
             t.a = start + j * t.pixel + (t.segments == 0 ? 0 : panel.group * args.from_channels);
             t.b = args.packed + panel.start + skipped * panel.wide;
             t.plane_b = th.count * run * panel.wide;
-            t.out.c = args.to + c;
-            t.out.ldc = pitch;
+            t.next_b = products * panel.wide;
+            t.out.c = c;
             t.out.cols = panel.cols;
             t.out.bias = args.bias == nullptr ? nullptr : args.bias + channel;
-            t.out.relu = args.act == Activation::RELU;
-            const bool plain = t.out.relu || args.act == Activation::IDENTITY;
-            const bool gates = plain && args.act_grad == Activation::RELU;
-            t.out.gate = gates ? args.aux + c : nullptr;
+            t.out.gate = gates ? aux : nullptr;
             conv_tile_for<T>(mr, panel.wide / V::lanes)(t);
-            if (plain && (gates || args.act_grad == Activation::IDENTITY)) continue;
-            for (int64_t r = 0; r < mr; ++r) {
-              finish(args.act, args.act_grad, args.to + c + r * pitch,
-                     args.aux == nullptr ? nullptr : args.aux + c + r * pitch, panel.cols);
+            for (int64_t r = 0; finishes && r < mr; ++r) {
+              finish(args.act, args.act_grad, c + r * pitch, aux == nullptr ? nullptr : aux + r * pitch,
+                     panels * panel.cols);
             }
+            t.ahead += t.ahead_step * panels * t.segments * t.k;
+            panel.advance(args, panels, products);
+            left -= panels;
           }
         }
       }
-      high_before += th.count;
     }
-    wide_before += tw.count;
   }
 }
 

@@ -1,7 +1,9 @@
 // CONV and CONV_DATA_GRAD.
 #include <algorithm>
+#include <optional>
 
 #include "../base/checked.h"
+#include "../kernels/conv_tables.h"
 #include "conv.h"
 
 namespace neurite {
@@ -82,24 +84,16 @@ class Conv final : public Instruction {
     if (out_ == 0) return;
     for (int a = 0; a < kConvAxes; ++a) {
       ConvAxis& axis = args_.axes[a];
-      axis = {backward ? g.out[a] : g.in[a],
-              backward ? g.in[a] : g.out[a],
-              g.kernel[a],
-              g.stride[a],
-              g.dilation[a],
-              g.pad[a],
-              backward,
-              0,
-              0,
-              0,
-              0,
-              0,
-              0};
+      axis.from = backward ? g.out[a] : g.in[a];
+      axis.to = backward ? g.in[a] : g.out[a];
       if (pointwise) axis.from = axis.to = a == 2 ? g.n * positions : 1;
-      if (args_.from_channels == 0) axis.kernel = 1;  // nothing to sum, whatever its size
-      axis.finish();
+      axis.kernel = args_.from_channels == 0 ? 1 : g.kernel[a];  // nothing to sum, whatever its size
+      axis.stride = g.stride[a];
+      axis.dilation = g.dilation[a];
+      axis.pad = g.pad[a];
+      axis.backward = backward;
     }
-    number_taps();
+    tables_.emplace(args_.axes);
     plan(reader);
   }
 
@@ -125,7 +119,7 @@ class Conv final : public Instruction {
     const int64_t chunks = ceil_div(args.from_channels, pack_channels_);
     each(panels * chunks, [&](int64_t task, int) noexcept {
       const int64_t channel = task % chunks * pack_channels_;
-      kernels.conv_pack(args, taps_.data(), task / chunks,
+      kernels.conv_pack(args, tables_->rows(), task / chunks,
                         {channel, std::min(args.from_channels, channel + pack_channels_)});
     });
 
@@ -162,34 +156,12 @@ class Conv final : public Instruction {
   }
 
  private:
-  /** Where the panels have each tap of the weights, or -1 where a tap meets nothing. */
-  void number_taps() {
-    const ConvAxis* axes = args_.axes;
-    taps_.assign(static_cast<size_t>(axes[0].kernel * axes[1].kernel * axes[2].kernel), -1);
-    int64_t next = 0;
-    const auto phases = [&](int a, auto body) {
-      for (int64_t phase = 0; phase < axes[a].phases && phase < axes[a].to; ++phase) body(conv_taps(axes[a], phase));
-    };
-    phases(0, [&](const ConvTaps& d) {
-      phases(1, [&](const ConvTaps& h) {
-        phases(2, [&](const ConvTaps& w) {
-          for (int64_t i = 0; i < d.count * h.count * w.count; ++i) {
-            const int64_t z = d.tap + i / (h.count * w.count) * d.next;
-            const int64_t y = h.tap + i / w.count % h.count * h.next;
-            const int64_t x = w.tap + i % w.count * w.next;
-            taps_[static_cast<size_t>((z * axes[1].kernel + y) * axes[2].kernel + x)] = next++;
-          }
-        });
-      });
-    });
-  }
-
   /** Blocks of the destination, and the memory they take. */
   void plan(InstructionReader& reader) {
     const ConvAxis* axes = args_.axes;
     const int64_t taps = axes[0].taps * axes[1].taps * axes[2].taps;
     work_ = out_ * std::max<int64_t>(1, taps * args_.from_channels);
-    pack_channels_ = std::clamp<int64_t>(kPackProducts / static_cast<int64_t>(taps_.size()), 1, 256);
+    pack_channels_ = std::clamp<int64_t>(kPackProducts / (axes[0].kernel * axes[1].kernel * axes[2].kernel), 1, 256);
     const int64_t length = axes[2].positions, height = axes[1].positions;
     cols_ = length <= kColumns + kColumns / 8 ? length : kColumns;
     const auto source_bytes = [&](int64_t rows) {
@@ -217,7 +189,7 @@ class Conv final : public Instruction {
   int64_t images_, out_, work_ = 0;  // elements of the destination, multiply-adds
   int64_t rows_ = 1, cols_ = 1;      // of a block at most
   int64_t pack_channels_ = 1;
-  std::vector<int64_t> taps_;
+  std::optional<ConvTables> tables_;
 };
 
 std::unique_ptr<Instruction> parse_conv(InstructionReader& reader, bool backward) {

@@ -81,9 +81,10 @@ describe('micro-kernels', () => {
     expect(status).toBe(0);
     const loops = innermostLoops(stdout).filter(isKLoop);
     const tiles = (register: string): number => loops.filter((l) => l.code.some((c) => c.includes(register))).length;
-    // Two ways to read A for every height and width of a tile: 14 x 2 and 6 more x 2 of AVX-512, 6 x 2 and 2 x 2 of AVX2.
-    expect(tiles('%zmm')).toBeGreaterThanOrEqual(2 * (14 * 2 + 6 * 2));
-    expect(tiles('%ymm')).toBeGreaterThanOrEqual(2 * (6 * 2 + 2 * 2));
+    // Two ways to read A for every height and width of a tile: 14 x 2 and 6 more x 2 of AVX-512, 6 x 2 and 2 x 2 of AVX2; and
+    // one of convolution for every height and width.
+    expect(tiles('%zmm')).toBeGreaterThanOrEqual(2 * (14 * 2 + 6 * 2) + 14 * 2);
+    expect(tiles('%ymm')).toBeGreaterThanOrEqual(2 * (6 * 2 + 2 * 2) + 6 * 2);
     const bad = loops.flatMap((loop) => spills(loop).map((code) => `${loop.address.toString(16)}: ${code}`));
     expect(bad).toEqual([]);
   });
