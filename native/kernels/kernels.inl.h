@@ -13,6 +13,7 @@
 #include "gemm.inl.h"
 #include "conv_weight.inl.h"
 #include "conv.inl.h"
+#include "depthwise.inl.h"
 // clang-format on
 
 namespace neurite::NEURITE_ISA {

@@ -165,6 +165,21 @@ struct ConvWeightSizes {
   int64_t blocks, panels, sums, scratch;
 };
 
+// Convolution with one filter for each of c channels, forward or (backward) the gradient of its input: source [n,
+// from_size..., c], weights [taps, c], epilogue as GEMM's. A row is the destination's last axis, rows are numbered
+// through n, depth and height. depthwise_weight, of forward args, overwrites sums [taps, c] with the gradient that rows
+// of g give.
+inline constexpr int64_t kMaxDepthwiseTaps = 128;
+template <class T>
+struct DepthwiseArgs {
+  bool backward;
+  int64_t c, from_size[3], to_size[3], kernel[3], stride[3], pad[3], dilation[3];
+  const T *from, *weights;
+  T* to;
+  const T *bias, *aux;  // or null
+  Activation act, act_grad;
+};
+
 template <class T>
 struct Kernels {
 #define NEURITE_KERNEL(result, name, arguments) result(*name) arguments noexcept;

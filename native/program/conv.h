@@ -30,6 +30,8 @@ struct ConvGeometry {
     }
     return same;
   }
+  /** Whether every channel has a filter of its own, of a size that the kernels for that take. */
+  bool is_depthwise() const noexcept { return groups == c && groups == o && taps <= kMaxDepthwiseTaps; }
   int64_t position(int axis, int64_t q, int64_t tap) const noexcept {
     return q * stride[axis] + tap * dilation[axis] - pad[axis];
   }
@@ -37,5 +39,17 @@ struct ConvGeometry {
 
 /** Reads and checks `n c o groups in[3] kernel[3] out[3] stride[3] pad[3] dilation[3]`. */
 ConvGeometry read_conv_geometry(InstructionReader& reader);
+
+struct ConvShape {
+  ConvGeometry g;
+  Activation act, act_grad;
+  Operand x, w, y, bias, aux;  // as the geometry names them: CONV_DATA_GRAD reads y and writes x
+};
+
+// Where the geometry is_depthwise().
+std::unique_ptr<Instruction> make_depthwise(DType dtype, const ConvShape& shape, bool backward,
+                                            InstructionReader& reader);
+std::unique_ptr<Instruction> make_depthwise_weight(DType dtype, const ConvGeometry& geometry, Operand x, Operand g,
+                                                   Operand dw, InstructionReader& reader);
 
 }  // namespace neurite

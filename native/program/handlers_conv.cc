@@ -41,12 +41,6 @@ ConvGeometry read_conv_geometry(InstructionReader& reader) {
 
 namespace {
 
-struct ConvShape {
-  ConvGeometry g;
-  Activation act, act_grad;
-  Operand x, w, y, bias, aux;  // as the geometry names them: CONV_DATA_GRAD reads y and writes x
-};
-
 constexpr int64_t kSerialWork = 400'000;     // multiply-adds below which waking a thread costs more than it gives
 constexpr int64_t kTaskWork = 4'000'000;     // and what a task has at most, if it has more than one row
 constexpr int64_t kTasksPerThread = 4;       // so that a thread that was interrupted does not hold up the rest
@@ -208,6 +202,7 @@ std::unique_ptr<Instruction> parse_conv(InstructionReader& reader, bool backward
   s.aux = reader.optional("aux", dtype, out, Access::READ);
   if (s.act_grad != Activation::IDENTITY && !s.aux.present()) reader.fail("activationGrad needs aux");
   if (s.act_grad == Activation::IDENTITY && s.aux.present()) reader.fail("aux without activationGrad");
+  if (s.g.is_depthwise()) return make_depthwise(dtype, s, backward, reader);
   return make_float<Conv>(dtype, s, backward, reader);
 }
 

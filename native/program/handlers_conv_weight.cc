@@ -115,6 +115,7 @@ std::unique_ptr<Instruction> parse_CONV_WEIGHT_GRAD(InstructionReader& reader) {
   const Operand x = reader.input("x", dtype, geometry.x_elements());
   const Operand g = reader.input("g", dtype, geometry.y_elements());
   const Operand dw = reader.output("dw", dtype, geometry.w_elements());
+  if (geometry.is_depthwise()) return make_depthwise_weight(dtype, geometry, x, g, dw, reader);
   return make_float<ConvWeightGrad>(dtype, geometry, x, g, dw, reader);
 }
 

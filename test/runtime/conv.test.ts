@@ -42,6 +42,14 @@ const cases: Record<string, Geometry> = {
   'kernel wider than the input': conv({ n: 1, c: 2, o: 2, in: [1, 2, 3], kernel: [1, 5, 7], pad: [0, 4, 6] }),
   groups: conv({ n: 2, c: 6, o: 9, groups: 3, in: [1, 5, 5], kernel: [1, 3, 3], pad: [0, 1, 1] }),
   depthwise: conv({ n: 2, c: 19, o: 19, groups: 19, in: [1, 6, 5], kernel: [1, 3, 3], pad: [0, 1, 1] }),
+  'depthwise, strided': conv({
+    ...{ n: 1, c: 21, o: 21, groups: 21, in: [1, 7, 23], kernel: [1, 5, 5] },
+    ...{ pad: [0, 2, 2], stride: [1, 2, 2] },
+  }),
+  'depthwise, dilated volume': conv({
+    ...{ n: 2, c: 5, o: 5, groups: 5, in: [3, 5, 14], kernel: [2, 2, 3] },
+    ...{ pad: [1, 1, 4], stride: [1, 3, 2], dilation: [2, 1, 3] },
+  }),
   'depthwise, two outputs each': conv({ n: 1, c: 5, o: 10, groups: 5, in: [1, 4, 4], kernel: [1, 2, 2] }),
   volume: conv({ n: 2, c: 3, o: 4, in: [4, 3, 5], kernel: [2, 3, 2], pad: [1, 1, 0], stride: [2, 1, 1] }),
   line: conv({ n: 3, c: 2, o: 5, in: [1, 1, 17], kernel: [1, 1, 4], pad: [0, 0, 3], dilation: [1, 1, 2] }),
