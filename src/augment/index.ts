@@ -30,5 +30,6 @@ export {
 } from './geometric.js';
 export { cutmix, type MixOptions, mixup } from './mixing.js';
 export type { Pixels } from './painter.js';
+export { type PreviewOptions, preview } from './preview.js';
 export type { Fill, Range, Size } from './steps.js';
 export { type Sitting, Studio } from './studio.js';

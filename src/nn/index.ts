@@ -51,6 +51,7 @@ export {
 } from './model-file.js';
 export { type AnyModule, type ConfigValue, Module, type ModuleConfig } from './module.js';
 export type { ModuleClass, Registry } from './module-config.js';
+export { Normalize } from './normalize.js';
 export {
   GroupNorm,
   type GroupNormOptions,

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PictureDraws } from '../../src/augment/draws.js';
 import { drawMix } from '../../src/augment/mix.js';
@@ -228,6 +230,24 @@ describe('blends', () => {
         expect(mean / expected).toBeCloseTo(1, 6);
       }
     }
+  });
+});
+
+describe('preview', () => {
+  it('draws each sample and its versions', async () => {
+    const file = join(tmpdir(), `neurite-preview-${process.pid}.svg`);
+    const x = tensor(new Uint8Array(3 * 48).fill(100), { shape: [3, 4, 4, 3] });
+    try {
+      const svg = await augment.preview(x, augment.crop(2), { file, samples: 2, versions: 4 });
+      expect(svg.match(/<image /g)).toHaveLength(10);
+      expect(readFileSync(file, 'utf8')).toBe(svg);
+    } finally {
+      rmSync(file, { force: true });
+    }
+    await expect(augment.preview(x, augment.mixup())).rejects.toThrow('mixup and cutmix are of batches');
+    await expect(augment.preview(x, augment.flip(), { versions: 0 })).rejects.toThrow('versions is 0');
+    await expect(augment.preview([] as never, augment.flip())).rejects.toThrow('expected a TensorDataset or a tensor');
+    await expect(augment.preview(x, augment.flip as never)).rejects.toThrow('as augmentation');
   });
 });
 

@@ -100,6 +100,13 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     [4, 3, { bias: false, dtype: 'float64' }],
   ],
   LogSoftmax: [[], [0]],
+  Normalize: [
+    [[0.5], [2]],
+    [
+      [0.1, 0.2, 0.3],
+      [1, 2, 3],
+    ],
+  ],
   Maxout: [[2], [3, { axis: 1 }]],
   PReLU: [[], [4, { init: 0.5, dtype: 'float64' }]],
   Sequential: [[], [new nn.Linear(2, 3), new nn.Sequential(new nn.ReLU(), new nn.Dropout(0.1))]],
