@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Activation, Micro, Reduction } from '../../src/program/opcodes.gen.js';
 import { native, type QueuedFailure } from '../../src/runtime/native.js';
@@ -204,6 +205,23 @@ describe('bound buffers', () => {
     expect(native.arenaBytes()).toBeGreaterThanOrEqual(64 << 20);
     native.trimArena();
     expect(native.arenaBytes()).toBe(0);
+  });
+
+  it.runIf(existsSync('/proc/self/smaps'))('asks for huge pages for a large arena', () => {
+    const advised = () =>
+      readFileSync('/proc/self/smaps', 'utf8')
+        .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+        .filter((mapping) => /^VmFlags:.* hg\b/m.test(mapping))
+        .reduce((sum, mapping) => sum + Number(/^Size: *(\d+) kB/m.exec(mapping)?.[1]), 0);
+    native.trimArena();
+    const before = advised();
+    expect(native.run(native.load(w.words([], [], 1 << 20)), [], 1)).toBeUndefined(); // 64 MiB
+    // A kernel without huge pages takes the advice for nothing, and some containers hide the flags.
+    const shown = readFileSync('/proc/self/smaps', 'utf8').includes('VmFlags:');
+    if (shown && existsSync('/sys/kernel/mm/transparent_hugepage')) {
+      expect(advised() - before).toBeGreaterThanOrEqual(64 << 10);
+    }
+    native.trimArena();
   });
 });
 
