@@ -274,6 +274,20 @@ export const SECTIONS = [
     ],
   },
   {
+    title: 'Images: data and augmentation',
+    golden: ['test/augment/goldens/*.json', 'test/augment/*.test.ts', 'test/datasets/*.test.ts', 'test/nn/*.test.ts'],
+    gradient: { none: 'data' },
+    guide: ['images'],
+    rows: [
+      ['Readers', 'mnist cifar10 cifar100 imageFolder'],
+      ['Normalisation by channel', 'Normalize'],
+      ['Geometry', 'rotate shift zoom shear flip crop resizedCrop elastic'],
+      ['Values', 'brightness contrast saturation noise erase cutout'],
+      ['Blends of pictures and labels', 'mixup cutmix', { golden: ['test/augment/*.test.ts', 'test/train/*.test.ts'] }],
+      ['Composition and contact sheet', 'compose preview'],
+    ],
+  },
+  {
     title: 'Metrics and diagnostics',
     golden: ['test/metrics/goldens/*.json', 'test/metrics/*.test.ts'],
     gradient: { none: 'numbers' },

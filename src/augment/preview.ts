@@ -1,4 +1,4 @@
-import { OptionError, Tensor } from '../core.js';
+import { OptionError, Tensor, take, tensor } from '../core.js';
 import { TensorDataset } from '../data/index.js';
 import { checkOptions, wholeNumber } from '../options.js';
 import { imageGrid, save } from '../plot/index.js';
@@ -48,14 +48,14 @@ export async function preview(
   if (augmentation.mixes) throw new OptionError('preview: mixup and cutmix are of batches; leave them out');
   const all: ArrayLike<number>[] = [];
   const studio = augmentation.open({ shape, dtype: set.x.dtype, seed, workers: 0 });
-  const stored = await set.x.data();
+  const numbers = Int32Array.from({ length: samples }, (_, i) => set.rows?.[i] ?? i);
+  const stored = await take(set.x, tensor(numbers)).data();
   const source = studio.share(stored);
-  const each = stored.length / set.x.shape[0];
+  const each = stored.length / samples;
   for (let i = 0; i < samples; i++) {
-    const row = set.rows === null ? i : set.rows[i];
-    const picture = stored.slice(row * each, (row + 1) * each);
+    const picture = stored.slice(i * each, (i + 1) * each);
     all.push(resized(picture, shape, out));
-    const rows = new Int32Array(versions).fill(row);
+    const rows = new Int32Array(versions).fill(i);
     const painted = await studio.paint({ source, rows, pass: 0, first: i * versions, batch: versions });
     const step = height * width * channels;
     for (let v = 0; v < versions; v++) all.push(painted.slice(v * step, (v + 1) * step));
