@@ -180,11 +180,13 @@ function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
   const words = WORDS[name];
   const forms = formsOf(name);
   const optionsOf = (attrs: Attrs) => attrs as unknown as RuleAttrs[R] & StepAttrs;
+  const slotsOf = (attrs: Attrs) => ruleSlots(name, optionsOf(attrs)).length;
+  const firstOf = (attrs: Attrs) => 2 + Number(attrs.scaled === true) + Number(attrs.gated === true);
   const layout = (inputs: readonly unknown[], attrs: Attrs) => {
-    const slots = ruleSlots(name, optionsOf(attrs)).length;
+    const slots = slotsOf(attrs);
     const scale = attrs.scaled === true ? 2 : -1;
     const gate = attrs.gated === true ? 2 + Number(attrs.scaled === true) : -1;
-    const first = 2 + Number(scale > 0) + Number(gate > 0);
+    const first = firstOf(attrs);
     const count = (inputs.length - first) / (2 + slots);
     const params = Array.from({ length: count }, (_, p) => {
       const [w, out] = [first + p * (2 + slots), 1 + p * (1 + slots)];
@@ -219,9 +221,11 @@ function defineStep<R extends OptimizerRule>(name: R, code: number): OpDef {
     kind: 'coarse',
     vjp: null,
     reference,
+    // Of every parameter all but the gradient. Every step of a loop that is not compiled comes here, so no layout is made.
     infer: (inputs, attrs) => {
-      const replaced = layout(inputs, attrs).params.flatMap((p) => p.replaced.map(([from]) => inputs[from]));
-      return [inputs[1], ...replaced].map(({ shape, dtype }) => ({ shape, dtype }));
+      const first = firstOf(attrs);
+      const period = 2 + slotsOf(attrs);
+      return [inputs[1], ...inputs.slice(first).filter((_, i) => i % period !== 1)];
     },
     aliases: (inputs, attrs) => {
       const pairs = layout(inputs, attrs).params.flatMap((p) => p.replaced.map(([from, to]) => [to, from] as const));
