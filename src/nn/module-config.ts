@@ -1,6 +1,8 @@
 import { FormatError, type JsonValue, OptionError } from '../core.js';
 import * as exported from './index.js';
 import { type AnyModule, type ConfigValue, Module } from './module.js';
+import { parametrizationsOf, parametrize, spectralNorm, weightNorm } from './parametrize.js';
+import { Pruned } from './prune.js';
 
 /** Constructor of a module, whatever it takes. */
 export type ModuleClass = new (...args: never[]) => AnyModule;
@@ -23,6 +25,16 @@ export function layerClasses(): ReadonlyMap<string, ModuleClass> {
     layers = found;
   }
   return layers;
+}
+
+/** Puts back what {@link Parametrization.config} described. */
+function reparametrize(fail: (what: string) => never, module: AnyModule, name: string, config: JsonValue): void {
+  const [kind, options] = Array.isArray(config) ? config : [];
+  const given = { ...(options as Readonly<Record<string, JsonValue>>), name };
+  if (kind === 'weightNorm') weightNorm(module, given);
+  else if (kind === 'spectralNorm') spectralNorm(module, given);
+  else if (kind === 'prune') parametrize('prune', module, name, (w) => new Pruned(w));
+  else fail(`nobody knows the parametrization ${JSON.stringify(config)} of "${name}"`);
 }
 
 /**
@@ -61,7 +73,9 @@ export function encodeModule(
       throw new OptionError(`saveModel: ${module.label}: ${problem}; pass registry: { AnotherName: TheClass }`);
     }
     classes.set(type, made);
-    return { type, args: encode(`${module.label}.config()`, module.config(), depth + 1) };
+    const args = encode(`${module.label}.config()`, module.config(), depth + 1);
+    const extra = [...parametrizationsOf(module)].map(([name, p]) => [name, p.config() as JsonValue] as const);
+    return extra.length === 0 ? { type, args } : { type, args, parametrizations: Object.fromEntries(extra) };
   };
 
   return { config: encodeOne(model, 0), classes };
@@ -88,7 +102,7 @@ export function decodeModule(where: string, config: JsonValue, classes: Readonly
 
   const decodeOne = (value: JsonValue, depth: number): AnyModule => {
     if (typeof value === 'number') return made[value] ?? fail(`module ${value} is used before it is described`);
-    const { type, args } = (typeof value === 'object' && value !== null ? value : {}) as {
+    const { type, args, parametrizations } = (typeof value === 'object' && value !== null ? value : {}) as {
       readonly [key: string]: JsonValue | undefined;
     };
     if (typeof type !== 'string' || !Array.isArray(args)) return fail('a module needs "type" and "args"');
@@ -101,6 +115,7 @@ export function decodeModule(where: string, config: JsonValue, classes: Readonly
     const decoded = args.map((a: JsonValue) => decode(a, depth + 1)) as never[];
     try {
       const module = new found(...decoded);
+      for (const [name, config] of Object.entries(parametrizations ?? {})) reparametrize(fail, module, name, config);
       made[index] = module;
       return module;
     } catch (error) {

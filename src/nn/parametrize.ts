@@ -17,7 +17,7 @@ import {
   type Tensor,
 } from '../core.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
-import { type AnyModule, Module } from './module.js';
+import { type AnyModule, Module, type ModuleConfig } from './module.js';
 
 /**
  * A weight that is computed from other parameters at every use. It stands where the layer's parameter stood and is read like one;
@@ -26,6 +26,8 @@ import { type AnyModule, Module } from './module.js';
 export abstract class Parametrization extends Module<[], Tensor> {
   abstract readonly shape: Shape;
   abstract readonly dtype: DType;
+  /** Name of its kind and its options, from which a model file makes it again. */
+  abstract override config(): ModuleConfig;
   /** The weight as the layer uses it. */
   read(): Tensor {
     return this.forward();
@@ -52,6 +54,11 @@ class WeightNorm extends Parametrization {
   }
   get dtype(): DType {
     return this.original1.dtype;
+  }
+
+  override config(): ModuleConfig {
+    const axis = this.shape.map((_, a) => a).find((a) => !this.#others.includes(a)) as number;
+    return ['weightNorm', { axis }];
   }
 
   #size(v: Tensor): Tensor {
@@ -92,6 +99,10 @@ class SpectralNorm extends Parametrization {
   }
   get dtype(): DType {
     return this.original.dtype;
+  }
+
+  override config(): ModuleConfig {
+    return ['spectralNorm', { axis: this.#axis, iterations: this.#iterations, eps: this.#eps }];
   }
 
   /** The weight as [size of the axis, rest]. */
@@ -153,6 +164,11 @@ export function parametrize<M extends AnyModule>(
   // Out of the tree, where its parameters come under `parametrizations`.
   Object.defineProperty(fields, name, { value: made, enumerable: false, configurable: true, writable: true });
   return layer;
+}
+
+/** The parametrised parameters of a layer, in the order they became so. */
+export function parametrizationsOf(layer: AnyModule): ReadonlyMap<string, Parametrization> {
+  return new Map(Object.entries((layer as unknown as Parametrized).parametrizations ?? {}));
 }
 
 function axisOf(op: string, weight: Parameter, axis: number): number {

@@ -19,7 +19,7 @@ import {
 } from '../core.js';
 import { checkOptions } from '../options.js';
 import { sizeOf } from '../shape.js';
-import type { AnyModule } from './module.js';
+import type { AnyModule, ModuleConfig } from './module.js';
 import { Parametrization, parametrize } from './parametrize.js';
 
 /** w · mask: weights that are pruned stay zero whatever an optimizer does, and get no gradient. */
@@ -39,6 +39,9 @@ export class Pruned extends Parametrization {
   }
   get dtype(): DType {
     return this.original.dtype;
+  }
+  override config(): ModuleConfig {
+    return ['prune', {}];
   }
   forward(): Tensor {
     return mul(this.original.read(), this.mask.read());

@@ -62,6 +62,28 @@ describe('saveModel and loadModel', () => {
     expect(await after.data()).toEqual(await before.data());
   });
 
+  it('weight norm, spectral norm and pruning masks come back as such', async () => {
+    const model = new nn.Sequential(
+      nn.weightNorm(new nn.Linear(2, 4), { axis: 1 }),
+      nn.spectralNorm(new nn.Linear(4, 4), { iterations: 2 }),
+      nn.prune(new nn.Linear(4, 2), { amount: 0.5 }),
+    );
+    await nn.saveModel(model, path('parametrised.safetensors'));
+    const { model: again } = await nn.loadModel(path('parametrised.safetensors'));
+    expect([...again.namedParameters().keys()]).toEqual([...model.namedParameters().keys()]);
+    expect([...again.namedBuffers().keys()]).toEqual([...model.namedBuffers().keys()]);
+    expect(await again.forward(x).data()).toEqual(await model.eval().forward(x).data());
+    nn.removeParametrization((again as nn.Sequential)[2] as nn.Linear);
+    expect(await (again as nn.Sequential).forward(x).data()).toEqual(await model.forward(x).data());
+
+    const { tensors, metadata } = await io.readSafetensors(path('parametrised.safetensors'));
+    for (const kind of ['"weightNorm"', '"prune"']) {
+      const config = (metadata['config'] as string).replace(kind, '"other"');
+      await io.writeSafetensors(path('unknown.safetensors'), tensors, { ...metadata, config });
+      await expect(nn.loadModel(path('unknown.safetensors'))).rejects.toThrow(/nobody knows the parametrization/);
+    }
+  });
+
   it('several transformers by name, or none', async () => {
     const model = new nn.Sequential(new nn.Linear(2, 2));
     const labels = await new preprocess.LabelEncoder().fit(['b', 'a']);
