@@ -15,6 +15,7 @@ import {
   mean,
   randint,
   randperm,
+  ShapeError,
   scatter,
   seed,
   solve,
@@ -137,6 +138,25 @@ describe('unique', () => {
     expect([...bytes.values.dataSync()]).toEqual([2, 7]);
     expect(uniqueSync(zeros([0])).values.shape).toEqual([0]);
     expect([...uniqueSync(zeros([3], { dtype: 'bool' })).counts.dataSync()]).toEqual([3]);
+  });
+  it('compares slices along an axis', async () => {
+    const x = tensor([
+      [1, 2, 1],
+      [NaN, 0, NaN],
+      [1, 2, 1],
+    ]);
+    const rows = await unique(x, { axis: 0 });
+    expect(rows.values.shape).toEqual([2, 3]);
+    expect([...rows.values.dataSync()]).toEqual([1, 2, 1, NaN, 0, NaN]);
+    expect([[...rows.inverse.dataSync()], [...rows.counts.dataSync()]]).toEqual([
+      [0, 1, 0],
+      [2, 1],
+    ]);
+    const columns = uniqueSync(x, { axis: -1 });
+    expect(columns.values.shape).toEqual([3, 2]);
+    expect([...columns.inverse.dataSync()]).toEqual([0, 1, 0]);
+    expect(uniqueSync(zeros([0, 2]), { axis: 0 }).values.shape).toEqual([0, 2]);
+    expect(() => uniqueSync(x, { axis: 2 })).toThrow(ShapeError);
   });
   it('refuses to run inside compile', () => {
     expect(() => compile((x: Tensor) => uniqueSync(x).values)(tensor([1]))).toThrow(TraceError);
