@@ -1,7 +1,9 @@
 // GATHER, SCATTER_ADD: the rows an index names. GATHER_AXIS, SCATTER_AXIS: elements along an axis. Every index is
-// checked before anything is written.
+// checked before it is used, and all of them before a slot that is also read is written.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "../base/checked.h"
@@ -103,11 +105,37 @@ class ScatterAdd final : public Instruction {
 struct AxisShape {
   int64_t outer, r, inner, k;
   Operand base, in, index, out;  // GATHER_AXIS has no base
+  bool checks_first;             // all indices, since a stopped run must not change a slot that is also read
 };
 
 bool check_axis(RunContext& context, const AxisShape& s, const int32_t* index) noexcept {
-  return check_indices(context, {s.r, 0, s.outer * s.k * s.inner, {}, {}, {}}, index);
+  return !s.checks_first || check_indices(context, {s.r, 0, s.outer * s.k * s.inner, {}, {}, {}}, index);
 }
+
+/** The first index that names nothing, whichever thread meets it: the report does not depend on them. */
+class BadIndex {
+ public:
+  /** Whether index[at, at + n) are all below r. A task asks just before it reads what they name. */
+  bool check(const int32_t* index, int64_t at, int64_t n, int64_t r) noexcept {
+    const auto rows = static_cast<uint32_t>(r);
+    uint32_t bad = 0;
+    for (int64_t i = at; i < at + n; ++i) bad |= static_cast<uint32_t>(static_cast<uint32_t>(index[i]) >= rows);
+    if (bad == 0) return true;
+    const int64_t found = std::find_if(index + at, index + at + n, [&](int32_t i) { return i < 0 || i >= r; }) - index;
+    int64_t seen = first_.load(std::memory_order_relaxed);
+    while (found < seen && !first_.compare_exchange_weak(seen, found, std::memory_order_relaxed)) {
+    }
+    return false;
+  }
+  void report(RunContext& context, const int32_t* index) const noexcept {
+    const int64_t first = first_.load(std::memory_order_relaxed);
+    if (first != kNothing) context.fail(RunCode::INDEX, first, index[first]);
+  }
+
+ private:
+  static constexpr int64_t kNothing = std::numeric_limits<int64_t>::max();
+  std::atomic<int64_t> first_{kNothing};
+};
 
 /** Calls body(o, first column, columns) for parts of the lanes of an axis; a task owns its lanes. */
 template <class F>
@@ -133,17 +161,21 @@ class GatherAxis final : public Instruction {
     if (!check_axis(context, s, index)) return;
     const W* in = context.at<const W>(s.in);
     W* out = context.at<W>(s.out);
+    BadIndex bad;
     each_lane(context, s, [&](int64_t o, int64_t column, int64_t columns) noexcept {
       const W* from = in + o * s.r * s.inner + column;
       if (s.inner == 1) {
+        if (!bad.check(index, o * s.k, s.k, s.r)) return;
         for (int64_t i = o * s.k; i < (o + 1) * s.k; ++i) out[i] = from[index[i]];
         return;
       }
       for (int64_t i = 0; i < s.k; ++i) {
         const int64_t at = (o * s.k + i) * s.inner + column;
+        if (!bad.check(index, at, columns, s.r)) return;
         for (int64_t j = 0; j < columns; ++j) out[at + j] = from[index[at + j] * s.inner + j];
       }
     });
+    bad.report(context, index);
   }
 
  private:
@@ -161,6 +193,7 @@ class ScatterAxis final : public Instruction {
     const T* base = context.at<const T>(s.base);
     const T* in = context.at<const T>(s.in);
     T* out = context.at<T>(s.out);
+    BadIndex bad;
     each_lane(context, s, [&](int64_t o, int64_t column, int64_t columns) noexcept {
       const int64_t begin = o * s.r * s.inner + column;
       T* to = out + begin;
@@ -170,6 +203,7 @@ class ScatterAxis final : public Instruction {
         } else {
           std::copy_n(base + begin, s.r, to);
         }
+        if (!bad.check(index, o * s.k, s.k, s.r)) return;
         for (int64_t i = o * s.k; i < (o + 1) * s.k; ++i) put(to[index[i]], in[i]);
         return;
       }
@@ -182,11 +216,13 @@ class ScatterAxis final : public Instruction {
       }
       for (int64_t i = 0; i < s.k; ++i) {
         const int64_t at = (o * s.k + i) * s.inner + column;
+        if (!bad.check(index, at, columns, s.r)) return;
         for (int64_t j = 0; j < columns; ++j) {
           put(to[index[at + j] * s.inner + j], in[at + j]);
         }
       }
     });
+    bad.report(context, index);
   }
 
  private:
@@ -222,6 +258,7 @@ std::unique_ptr<Instruction> parse_GATHER_AXIS(InstructionReader& reader) {
   const int64_t chosen = reader.product({s.outer, s.k, s.inner});
   s.index = reader.input("index", DType::INT32, chosen);
   s.out = reader.output("out", reader.dtype(), chosen);
+  s.checks_first = reader.writes_inout();
   return with_width(reader.dtype(),
                     [&]<class W>(W*) -> std::unique_ptr<Instruction> { return std::make_unique<GatherAxis<W>>(s); });
 }
@@ -236,6 +273,7 @@ std::unique_ptr<Instruction> parse_SCATTER_AXIS(InstructionReader& reader) {
   s.in = reader.input("values", reader.dtype(), chosen);
   s.index = reader.input("index", DType::INT32, chosen);
   s.out = reader.output("out", reader.dtype(), elements);
+  s.checks_first = reader.writes_inout();
   if (set) {
     return with_width(reader.dtype(),
                       [&]<class W>(W*) -> std::unique_ptr<Instruction> { return std::make_unique<SetAxis<W>>(s); });

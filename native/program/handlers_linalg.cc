@@ -36,34 +36,37 @@ class FirstFailure {
   std::atomic<int64_t> matrix_{kNothing};
 };
 
-/** Row of the first pivot that is not above 0 (NaN included), or -1. */
+/** row -= factor * other: where the decompositions spend their time. */
+using Subtract = void (*)(double* row, double factor, const double* other, int64_t n) noexcept;
+
+/**
+ * L' in the rows of u from the lower triangle of a: row k is finished, then taken from those below it. Row of the first
+ * pivot that is not above 0 (NaN included), or -1.
+ */
 template <class T>
-int64_t cholesky(const T* a, double* l, int64_t n) noexcept {
+int64_t cholesky(const T* a, double* u, int64_t n, Subtract subtract) noexcept {
   for (int64_t i = 0; i < n; ++i) {
-    for (int64_t j = 0; j <= i; ++j) {
-      double sum = static_cast<double>(a[i * n + j]);
-      for (int64_t p = 0; p < j; ++p) sum -= l[i * n + p] * l[j * n + p];
-      if (i != j) {
-        l[i * n + j] = sum / l[j * n + j];
-        continue;
-      }
-      if (!(sum > 0)) return i;
-      l[i * n + i] = std::sqrt(sum);
-    }
-    std::fill(l + i * n + i + 1, l + (i + 1) * n, 0.0);
+    for (int64_t j = i; j < n; ++j) u[i * n + j] = static_cast<double>(a[j * n + i]);
+  }
+  for (int64_t k = 0; k < n; ++k) {
+    double* const row = u + k * n;
+    if (!(row[k] > 0)) return k;
+    const double root = std::sqrt(row[k]);
+    row[k] = root;
+    for (int64_t j = k + 1; j < n; ++j) row[j] /= root;
+    for (int64_t i = k + 1; i < n; ++i) subtract(u + i * n + i, row[i], row + i, n - i);
   }
   return -1;
 }
 
 /** Solves for x in place, rows top to bottom (lower) or bottom to top; a[i, j] is at i * row + j * column. */
 template <class T>
-int64_t substitute(const T* a, int64_t row, int64_t column, bool lower, bool unit, double* x, int64_t n,
-                   int64_t m) noexcept {
+int64_t substitute(const T* a, int64_t row, int64_t column, bool lower, bool unit, double* x, int64_t n, int64_t m,
+                   Subtract subtract) noexcept {
   for (int64_t s = 0; s < n; ++s) {
     const int64_t i = lower ? s : n - 1 - s;
     for (int64_t j = lower ? 0 : i + 1; j < (lower ? i : n); ++j) {
-      const double factor = static_cast<double>(a[i * row + j * column]);
-      for (int64_t c = 0; c < m; ++c) x[i * m + c] -= factor * x[j * m + c];
+      subtract(x + i * m, static_cast<double>(a[i * row + j * column]), x + j * m, m);
     }
     if (unit) continue;
     const double pivot = static_cast<double>(a[i * row + i * column]);
@@ -74,7 +77,7 @@ int64_t substitute(const T* a, int64_t row, int64_t column, bool lower, bool uni
 }
 
 /** LU with row exchanges, applied to x as well; row of the first pivot that is 0 or NaN, or -1. */
-int64_t eliminate(double* a, double* x, int64_t n, int64_t m) noexcept {
+int64_t eliminate(double* a, double* x, int64_t n, int64_t m, Subtract subtract) noexcept {
   for (int64_t k = 0; k < n; ++k) {
     int64_t best = k;
     for (int64_t i = k + 1; i < n; ++i) {
@@ -89,8 +92,8 @@ int64_t eliminate(double* a, double* x, int64_t n, int64_t m) noexcept {
     for (int64_t i = k + 1; i < n; ++i) {
       const double factor = a[i * n + k] / pivot;
       if (factor == 0) continue;
-      for (int64_t j = k + 1; j < n; ++j) a[i * n + j] -= factor * a[k * n + j];
-      for (int64_t c = 0; c < m; ++c) x[i * m + c] -= factor * x[k * m + c];
+      subtract(a + i * n + k + 1, factor, a + k * n + k + 1, n - k - 1);
+      subtract(x + i * m, factor, x + k * m, m);
     }
   }
   return -1;
@@ -106,10 +109,14 @@ class Cholesky final : public Instruction {
     T* out = context.at<T>(shape_.out);
     FirstFailure failure;
     context.team.parallel_for(shape_.batch, [&](int64_t matrix, int worker) noexcept {
-      double* l = reinterpret_cast<double*>(context.scratch(worker));
-      const int64_t bad = cholesky(a + matrix * n * n, l, n);
+      double* const u = reinterpret_cast<double*>(context.scratch(worker));
+      const int64_t bad = cholesky(a + matrix * n * n, u, n, context.kernels.f32.subtract_scaled);
       if (bad >= 0) return failure.note(matrix, bad);
-      std::transform(l, l + n * n, out + matrix * n * n, [](double v) { return static_cast<T>(v); });
+      T* const l = out + matrix * n * n;
+      for (int64_t i = 0; i < n; ++i) {
+        for (int64_t j = 0; j <= i; ++j) l[i * n + j] = static_cast<T>(u[j * n + i]);
+        std::fill(l + i * n + i + 1, l + (i + 1) * n, T{0});
+      }
     });
     failure.report(context);
   }
@@ -133,7 +140,7 @@ class Solve final : public Instruction {
       const T* from = a + matrix * shape_.n * shape_.n;
       const int64_t systems = shape_.n * shape_.m;
       std::copy_n(b + matrix * systems, systems, x);
-      const int64_t bad = solve(from, x);
+      const int64_t bad = solve(from, x, context.kernels.f32.subtract_scaled);
       if (bad >= 0) return failure.note(matrix, bad);
       std::transform(x, x + systems, out + matrix * systems, [](double v) { return static_cast<T>(v); });
     });
@@ -141,18 +148,18 @@ class Solve final : public Instruction {
   }
 
  private:
-  int64_t solve(const T* a, double* x) const noexcept {
+  int64_t solve(const T* a, double* x, Subtract subtract) const noexcept {
     const int64_t n = shape_.n, m = shape_.m;
     const int64_t row = shape_.trans ? 1 : n, column = shape_.trans ? n : 1;
     if constexpr (triangular) {
-      return substitute(a, row, column, shape_.upper == shape_.trans, shape_.unit, x, n, m);
+      return substitute(a, row, column, shape_.upper == shape_.trans, shape_.unit, x, n, m, subtract);
     } else {
       double* lu = x + n * m;
       for (int64_t i = 0; i < n; ++i) {
         for (int64_t j = 0; j < n; ++j) lu[i * n + j] = static_cast<double>(a[i * row + j * column]);
       }
-      const int64_t bad = eliminate(lu, x, n, m);
-      return bad >= 0 ? bad : substitute(lu, n, 1, false, false, x, n, m);
+      const int64_t bad = eliminate(lu, x, n, m, subtract);
+      return bad >= 0 ? bad : substitute(lu, n, 1, false, false, x, n, m, subtract);
     }
   }
 
