@@ -2,7 +2,7 @@ import type { Tensor } from '../core.js';
 import type { TensorData } from '../io/index.js';
 import type { JsonValue } from '../json.js';
 import type { AnyModule } from '../nn/index.js';
-import type { Optimizer } from '../optim/index.js';
+import type { EMA, Optimizer } from '../optim/index.js';
 import type { CheckpointEvent, EndEvent, EpochEvent, EpochRecord, ProgressEvent, StepEvent } from './events.js';
 
 /** Values of one checkpoint: tensors by name and everything else as JSON. */
@@ -17,6 +17,8 @@ export interface Snapshot {
 export interface TrainContext {
   readonly model: AnyModule;
   readonly optimizer: Optimizer;
+  /** The averages that validation looks at, null without the option `ema`. */
+  readonly ema: EMA | null;
   readonly epochs: number;
   readonly stepsPerEpoch: number | null;
   readonly batchSize: number | null;

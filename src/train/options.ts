@@ -31,7 +31,7 @@ export interface FitOptions<Out = Tensor> extends ObjectiveOptions<Out> {
    * `[n, height, width, channels]`. Validation has the pictures as they are.
    */
   readonly augment?: Augmentation;
-  /** One weight >= 0 a sample, in the order of the data: factor of its loss. */
+  /** One weight >= 0 a sample, in the order of the data: factor of its loss. Metrics count every sample once, as Keras' `metrics` do. */
   readonly sampleWeight?: ArrayLike<number> | Tensor;
   /** One weight >= 0 a class, or 'balanced': n / (classes · count). Training only. */
   readonly classWeight?: ArrayLike<number> | 'balanced';
@@ -42,8 +42,8 @@ export interface FitOptions<Out = Tensor> extends ObjectiveOptions<Out> {
   /** Greatest absolute value, > 0, of any element of a gradient; applied after `clipNorm`. */
   readonly clipValue?: number;
   /**
-   * Averages of the parameters, updated with each step; the validation figures are of them. After
-   * the run the model has the trained parameters: `ema.copyTo()` gives it the averages.
+   * Averages of the parameters, updated with each step; the validation figures are of them, and `restoreBest` restores them. After
+   * the run the model has else the trained parameters: `ema.copyTo()` gives it the averages.
    */
   readonly ema?: EMA;
   /** Learning rate by the number of updates before, or by the number of finished epochs with `scheduleBy: 'epoch'`. */

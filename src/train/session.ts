@@ -59,6 +59,7 @@ type Ending = { readonly stopped: 'stopped'; readonly reason: string } | null;
 export class Session implements TrainContext {
   readonly model: AnyModule;
   readonly optimizer: Optimizer;
+  readonly ema: EMA | null;
   readonly epochs: number;
   readonly stepsPerEpoch: number | null;
   readonly batchSize: number | null;
@@ -87,6 +88,7 @@ export class Session implements TrainContext {
     this.control = control;
     this.model = plan.model;
     this.optimizer = plan.optimizer;
+    this.ema = plan.ema;
     this.epochs = plan.epochs;
     this.stepsPerEpoch = plan.stepsPerEpoch;
     this.batchSize = plan.batchSize;

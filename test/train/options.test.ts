@@ -4,7 +4,7 @@ import { TensorDataset } from '../../src/data/index.js';
 import { crossEntropy, mse } from '../../src/losses/index.js';
 import * as nn from '../../src/nn/index.js';
 import * as optim from '../../src/optim/index.js';
-import { type Callback, evaluate, type FitOptions, fit, predict } from '../../src/train/index.js';
+import { type Callback, callbacks, evaluate, type FitOptions, fit, predict } from '../../src/train/index.js';
 import { blobs, network, weights } from './helpers.js';
 
 const OPTIONS: FitOptions = { loss: 'crossEntropy', optimizer: 'sgd', epochs: 2, batchSize: 8, shuffle: false };
@@ -312,6 +312,16 @@ describe('ema', () => {
       // Ten averages of numbers below 2, three roundings each.
       expectClose(w, Array.from(expected.get(path) as Float64Array), 2 * 3 * 10);
     }
+  });
+
+  it('is what restoreBest restores, since validation looked at it', async () => {
+    const model = network();
+    const early = new callbacks.EarlyStopping({ patience: 9, restoreBest: true });
+    const options = { ...OPTIONS, optimizer: new optim.SGD({ lr: 0.2 }), callbacks: [early] };
+    const ema = new optim.EMA(model, { decay: 0.8 });
+    await fit(model, blobs(40), { ...options, epochs: 3, ema, validation: blobs(9) });
+    const restored = await evaluate(model, blobs(9), { loss: 'crossEntropy' });
+    expect(restored.loss).toBe(early.best);
   });
 
   it('must be an EMA', () => {

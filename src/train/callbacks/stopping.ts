@@ -17,7 +17,10 @@ export interface EarlyStoppingOptions {
   readonly mode?: 'min' | 'max';
   /** The first result must be better than this. */
   readonly baseline?: number;
-  /** Gives the model the parameters and buffers of the best epoch when the run ends, however it ends (default false). */
+  /**
+   * Gives the model the parameters and buffers of the best epoch when the run ends, however it ends (default false). With the option
+   * `ema` of `fit` and a figure of the validation they are the averages, which that figure is of.
+   */
   readonly restoreBest?: boolean;
   /** Epochs at the start that are not counted (default 0). */
   readonly startFromEpoch?: number;
@@ -95,7 +98,7 @@ export class EarlyStopping implements Callback {
     if (value === undefined || record.epoch <= this.startFrom) return;
     if (this.better(value)) {
       this.state = { best: value, bestEpoch: record.epoch, waited: 0 };
-      if (this.restoreBest) this.bestWeights = new Map(Object.entries(await run.model.stateDict()));
+      if (this.restoreBest) this.bestWeights = await this.evaluated(run);
       return;
     }
     this.state = { ...this.state, waited: this.state.waited + 1 };
@@ -120,6 +123,16 @@ export class EarlyStopping implements Callback {
     this.state = state as unknown as Patience;
     this.bestWeights = tensors;
     this.loaded = true;
+  }
+
+  /** What the figure is of: the model, with its averages where validation looks at those. */
+  private async evaluated({ model, ema }: TrainContext): Promise<ReadonlyMap<string, Tensor>> {
+    const weights = new Map(Object.entries(await model.stateDict()));
+    if (ema === null || !this.monitor.startsWith('val')) return weights;
+    for (const [path, average] of Object.entries(await ema.stateDict())) {
+      if (weights.has(path)) weights.set(path, average);
+    }
+    return weights;
   }
 
   private better(value: number): boolean {
