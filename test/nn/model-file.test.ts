@@ -108,7 +108,7 @@ describe('saveModel and loadModel', () => {
   });
 
   it('layers of the program come from the registry, never from the file', async () => {
-    class Residual extends nn.Module {
+    class Skip extends nn.Module {
       body: nn.Sequential;
       constructor(body: nn.Sequential) {
         super();
@@ -121,17 +121,17 @@ describe('saveModel and loadModel', () => {
         return input.add(this.body.forward(input));
       }
     }
-    const model = new nn.Sequential(new Residual(new nn.Sequential(new nn.Linear(2, 2), new nn.ReLU())));
+    const model = new nn.Sequential(new Skip(new nn.Sequential(new nn.Linear(2, 2), new nn.ReLU())));
     await nn.saveModel(model, path('r.safetensors'));
     const unknown = nn.loadModel(path('r.safetensors'));
     await expect(unknown).rejects.toBeInstanceOf(FormatError);
     await expect(unknown).rejects.toThrow(
-      /r\.safetensors": nobody knows the layer "Residual"; pass its class: registry/,
+      /r\.safetensors": nobody knows the layer "Skip"; pass its class: registry/,
     );
-    const { model: again } = await nn.loadModel(path('r.safetensors'), { registry: { Residual } });
+    const { model: again } = await nn.loadModel(path('r.safetensors'), { registry: { Skip } });
     expect(await again.forward(x).data()).toEqual(await model.forward(x).data());
-    await nn.saveModel(model, path('r.safetensors'), { registry: { Other: Residual } });
-    expect((await nn.loadModel(path('r.safetensors'), { registry: { Other: Residual } })).model).toBeInstanceOf(
+    await nn.saveModel(model, path('r.safetensors'), { registry: { Other: Skip } });
+    expect((await nn.loadModel(path('r.safetensors'), { registry: { Other: Skip } })).model).toBeInstanceOf(
       nn.Module,
     );
   });
