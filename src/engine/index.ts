@@ -10,6 +10,7 @@ export { configure, type DeviceInfo, devices, type Info, info, type MemoryInfo, 
 export { type NestedNumbers, type TensorData, type TensorOptions, tensor, writeTensor } from './create.js';
 export { type GradCheckOptions, type GradCheckReport, gradCheck } from './gradcheck.js';
 export { queued } from './queue.js';
+export { type Svd, svd } from './svd.js';
 export { type Unique, type UniqueOptions, unique, uniqueSync } from './unique.js';
 
 /**

@@ -376,14 +376,15 @@ export function logSumExp(x: Operand, options: ReduceOptions = {}): Tensor {
 }
 
 export interface NormOptions extends ReduceOptions {
-  /** Order p, any number; default 2. */
-  readonly ord?: number;
+  /** Order p, any number; default 2, which 'fro' is another name of. */
+  readonly ord?: number | 'fro';
 }
 
 /**
  * Vector norm over axes (of all elements by default); its derivative at a zero vector is taken as 0.
  * `(sum_i |x_i| ** p) ** (1 / p)`; for p = Infinity `max_i |x_i|`, for -Infinity `min_i |x_i|`, for 0 the number of elements
- * that are not 0. Over both axes of a matrix, p = 2 is the Frobenius norm. Below 1 it is no norm but what NumPy computes.
+ * that are not 0. Over both axes of a matrix, p = 2 is the Frobenius norm; for the nuclear and the spectral norm see `svd`. Below 1
+ * it is no norm but what NumPy computes.
  * @param x float, any shape
  * @param options `ord` p, default 2; `axis`; `keepDims`
  * @returns the shape without the reduced axes, or with size 1 there when `keepDims`
@@ -392,7 +393,13 @@ export interface NormOptions extends ReduceOptions {
  */
 export function norm(x: Operand, { ord = 2, ...options }: NormOptions = {}): Tensor {
   const t = operandOf('norm', x, 'float');
-  if (typeof ord !== 'number' || Number.isNaN(ord)) throw new OptionError(`norm: got ord ${ord}, expected a number`);
+  if (ord === 'fro') return norm(t, options);
+  if (typeof ord !== 'number' || Number.isNaN(ord)) {
+    throw new OptionError(
+      `norm: got ord ${String(ord)}, expected a number or 'fro'; the nuclear norm of a matrix is the sum of ` +
+        '(await svd(x)).s, the spectral one its first element',
+    );
+  }
   if (ord === 0) return cast(sum(notEqual(t, 0), options), t.dtype);
   if (ord === 1) return sum(abs(t), options);
   if (ord === 2) return rootOf(sum(square(t), options));

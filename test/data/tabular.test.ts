@@ -1,5 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { Draws } from '../../src/core.js';
 import { DataError, data, OptionError, ShapeError, tensor } from '../../src/index.js';
+
+const golden = JSON.parse(readFileSync(new URL('goldens/smote.json', import.meta.url), 'utf8')) as {
+  readonly k: number;
+  readonly x: number[][];
+  readonly y: number[];
+  readonly neighbours: number[][];
+  readonly rows: number[];
+  readonly columns: number[];
+  readonly steps: number[];
+  readonly made: number[][];
+};
 
 const cloud = (n: number, seed: number) => data.blobs(n, { centers: 2, seed });
 const values = async (set: data.TensorDataset) => [...(await set.x.data())] as number[];
@@ -103,6 +116,29 @@ describe('smote', () => {
       expect(p >= 0 && q >= 0 && p + q <= 1 + 1e-5).toBe(true);
     }
     expect(new Set(v.slice(72)).size).toBeGreaterThan(20);
+  });
+  it('draws from the neighbours that imbalanced-learn finds, and makes its samples of them', async () => {
+    const given = Array.from(golden.x.flat());
+    const set = new data.TensorDataset(
+      { data: Float64Array.from(given), shape: [golden.x.length, 3] },
+      Int32Array.from(golden.y),
+    );
+    const members = golden.y.flatMap((label, i) => (label === 1 ? [i] : []));
+    const made = (row: number, column: number, step: number): number[] => {
+      const [from, to] = [golden.x[members[row]], golden.x[members[golden.neighbours[row][column]]]];
+      return from.map((v, j) => v + step * (to[j] - v));
+    };
+    for (const [i, row] of golden.rows.entries()) {
+      const point = made(row, golden.columns[i], golden.steps[i]);
+      for (const [j, v] of point.entries()) expect(Math.abs(v - golden.made[i][j])).toBeLessThanOrEqual(2 ** -50);
+    }
+    const draws = new Draws('replay', 9);
+    const count = golden.y.length - 2 * members.length;
+    const expected = Array.from({ length: count }, () => [
+      ...made(draws.below(members.length), draws.below(golden.k), draws.uniform()),
+    ]);
+    const more = await data.smote(set, { k: golden.k, seed: 9 });
+    expect((await values(more)).slice(given.length)).toEqual(expected.flat());
   });
   it('takes the size asked for, and rows of a part', async () => {
     const set = new data.TensorDataset(

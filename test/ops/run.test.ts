@@ -12,7 +12,10 @@ import {
   gather,
   histogram,
   inverse,
+  matmul,
   mean,
+  mul,
+  norm,
   randint,
   randperm,
   ShapeError,
@@ -23,6 +26,7 @@ import {
   sort,
   stack,
   sum,
+  svd,
   type Tensor,
   TraceError,
   take,
@@ -117,6 +121,51 @@ describe('draws', () => {
     seed(9);
     const draw = compile(() => randperm(50));
     expect([...(await draw().data())]).not.toEqual([...(await draw().data())]);
+  });
+});
+
+describe('svd', () => {
+  it.each([
+    [3, 3, [2, 0, 1, 0, 3, -1, 4, 1, 1]],
+    [2, 4, [1, 2, 3, 4, 5, 6, 7, 9]],
+    [4, 2, [1, 2, 2, 4, 3, 6, 4, 8]], // rank 1
+    [2, 2, [0, 0, 0, 0]],
+  ])('[%i, %i]: the factors are orthogonal and give the matrix again', async (m, n, values) => {
+    const a = tensor(Float64Array.from(values), { shape: [m, n] });
+    const { u, s, v } = await svd(a);
+    expect([u.shape, s.shape, v.shape]).toEqual([[m, Math.min(m, n)], [Math.min(m, n)], [n, Math.min(m, n)]]);
+    const back = await matmul(mul(u, s), v, { transB: true }).data();
+    const largest = s.dataSync()[0];
+    // Rotations of 4 rows in float64, a few sweeps.
+    back.forEach((x: number, i: number) => {
+      expect(Math.abs(x - values[i])).toBeLessThanOrEqual(64 * 2 ** -52 * largest);
+    });
+    expect([...s.dataSync()]).toEqual([...s.dataSync()].sort((x, y) => y - x));
+  });
+  it('gives the nuclear and the spectral norm', async () => {
+    const { s } = await svd(
+      tensor([
+        [3, 0],
+        [4, 5],
+      ]),
+    );
+    const [first, second] = s.dataSync();
+    expect(first).toBeCloseTo(Math.sqrt(45), 5);
+    expect(second).toBeCloseTo(Math.sqrt(5), 5);
+    expect(
+      norm(
+        tensor([
+          [3, 0],
+          [4, 5],
+        ]),
+        { ord: 'fro' },
+      ).itemSync(),
+    ).toBeCloseTo(Math.sqrt(50), 5);
+    expect(() => norm(tensor([[1]]), { ord: 'nuc' as never })).toThrow(/expected a number or 'fro'.*svd/);
+  });
+  it('refuses what is no matrix of numbers', async () => {
+    await expect(svd(tensor([1, 2]))).rejects.toThrow(/svd: got \[2\], expected a matrix/);
+    await expect(svd(tensor([[1, NaN]]))).rejects.toThrow(/svd: got NaN at \[0, 1\]/);
   });
 });
 
