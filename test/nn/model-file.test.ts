@@ -125,15 +125,11 @@ describe('saveModel and loadModel', () => {
     await nn.saveModel(model, path('r.safetensors'));
     const unknown = nn.loadModel(path('r.safetensors'));
     await expect(unknown).rejects.toBeInstanceOf(FormatError);
-    await expect(unknown).rejects.toThrow(
-      /r\.safetensors": nobody knows the layer "Skip"; pass its class: registry/,
-    );
+    await expect(unknown).rejects.toThrow(/r\.safetensors": nobody knows the layer "Skip"; pass its class: registry/);
     const { model: again } = await nn.loadModel(path('r.safetensors'), { registry: { Skip } });
     expect(await again.forward(x).data()).toEqual(await model.forward(x).data());
     await nn.saveModel(model, path('r.safetensors'), { registry: { Other: Skip } });
-    expect((await nn.loadModel(path('r.safetensors'), { registry: { Other: Skip } })).model).toBeInstanceOf(
-      nn.Module,
-    );
+    expect((await nn.loadModel(path('r.safetensors'), { registry: { Other: Skip } })).model).toBeInstanceOf(nn.Module);
   });
 
   it('a config() that makes another model is found before anything is written', async () => {
