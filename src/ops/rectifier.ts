@@ -1,12 +1,13 @@
 import { OptionError, ShapeError } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
+import { ruledBy } from '../graph/rule.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis } from '../shape.js';
 import { relu, sigmoid, silu, withGradient } from './activation.js';
 import { greater, greaterEqual, isFinite as isFiniteOp, isNaN as isNaNOp, where } from './compare.js';
 import { add, div, elementwiseOps, expm1, minimum, mul, sub } from './elementwise.js';
 import { reshape, split, stopGradient } from './movement.js';
-import { cast, type Operand, operandOf } from './operand.js';
+import { cast, type Operand, operandOf, operandPair } from './operand.js';
 import { max } from './reduce.js';
 
 /** SELU's constants: the fixed point of mean 0 and variance 1 (Klambauer et al., 2017). */
@@ -97,8 +98,13 @@ export function generalizedRectifier(x: Operand, alpha: Operand): Tensor {
     }
     if (alpha === 0) return relu(t); // 0 * -Infinity would be NaN
   }
-  // The minimum keeps the unused side finite: the derivative by alpha would be 0 * Infinity.
-  return where(greater(t, 0), t, mul(alpha, minimum(t, 0)));
+  const [, a] = operandPair('generalizedRectifier', t, alpha);
+  const slope = (v: Tensor) => where(greater(t, 0), v, mul(a, v));
+  // Written out: by its parts the derivative by alpha would be 0 * Infinity where x is infinite.
+  return ruledBy([slope(t)], [t, a], ({ gs: [g], needs }) => [
+    needs[0] ? slope(g as Tensor) : null,
+    needs[1] ? where(greater(t, 0), 0, mul(g as Tensor, t)) : null,
+  ])[0];
 }
 
 /**
