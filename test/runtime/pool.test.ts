@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -41,6 +42,19 @@ describe('NEURITE_THREADS', () => {
     expect((await scenario<Info>('info', { NEURITE_THREADS: '1' })).threads).toBe(1);
     const { threads } = await scenario<Info>('info');
     expect((await scenario<Info>('info', { NEURITE_THREADS: '256' })).threads).toBe(threads);
+  });
+
+  const status = existsSync('/proc/self/status') ? readFileSync('/proc/self/status', 'utf8') : '';
+  const [, cpu] = /^Cpus_allowed_list:\s*(\d+)/m.exec(status) ?? [];
+  const confines = cpu !== undefined && spawnSync('taskset', ['-c', cpu, 'true']).status === 0;
+  it.runIf(confines)('and the default are bounded by the CPUs the process may use', async () => {
+    const on = (NEURITE_THREADS: string) =>
+      promisify(execFile)('taskset', ['-c', cpu, process.execPath, child, 'info', binary], {
+        env: { ...process.env, NEURITE_ISA: '', NEURITE_THREADS },
+        timeout: 50_000,
+      }).then(({ stdout }) => (JSON.parse(stdout) as Info).threads);
+    expect(await on('')).toBe(1);
+    expect(await on('8')).toBe(1);
   });
 
   it('must be a whole number', async () => {
