@@ -1,5 +1,7 @@
 // The rules of OPTIM bit for bit against the order of operations that native/kernels/optim.inl.h has, one element at a
 // time.
+#include <limits>
+
 #include "check.h"
 
 using namespace neurite;
@@ -19,6 +21,7 @@ T step(const OptimArgs& a, T w, T d, T* x) {
   for (int i = 0; i < kRuleScalars; ++i) c[i] = T(a.s[i]);
   const auto root = [&](T v, T eps) { return a.variant ? std::sqrt(v + eps) : std::sqrt(v) + eps; };
   switch (a.rule) {
+    case Rule::LARS:
     case Rule::SGD:
       if (a.present == 0) return w - c[0] * d;
       d = c[2] * d;
@@ -78,6 +81,9 @@ T step(const OptimArgs& a, T w, T d, T* x) {
       return w - x[1] * d;
     }
     case Rule::EMA: return a.s[0] >= 0.5 ? d - c[1] * (d - w) : w + c[0] * (d - w);
+    case Rule::LAMB: return w - T(a.lr) * ((c[4] * x[0]) / (std::sqrt(x[1]) * c[5] + c[3]) + c[6] * w);
+    case Rule::ADAFACTOR: return w - c[2] * (d * std::min(c[0] * x[0], c[1]));
+    case Rule::MUON: return w - c[2] * x[1];
   }
   return w;
 }
@@ -113,6 +119,10 @@ const Case kCases[] = {
     {Rule::DELTA_BAR_DELTA, {3}, {0.3, 0.01, 0.9}},
     {Rule::EMA, {0}, {0.1, 0.9}},
     {Rule::EMA, {0}, {1, 0}},
+    {Rule::LARS, {0, 1}, {0.1, 0.9, 0.75, 0.9}},
+    {Rule::LAMB, {3}, {0.1, 0.999, 0.001, 1e-3, 1.5, 2, 0.02}},
+    {Rule::ADAFACTOR, {1}, {1.5, 0.5, 0.01}},
+    {Rule::MUON, {3}, {0.9, 0.1, 0.01}},
 };
 
 template <class T>
@@ -143,7 +153,9 @@ void rules(const char* name, const Kernels<T>& kernels) {
           kernels.optim(args, n, w.data(), g.data(), slots);
           for (size_t i = 0; i < w.size(); ++i) {
             T at[kRuleSlots] = {x1[0][i], x1[1][i], x1[2][i]}, weight = w1[i];
-            const T d = shaped(args, g[i], weight);
+            // Of these two optim_norms has taken in the gradient.
+            const bool taken = c.rule == Rule::LAMB || c.rule == Rule::MUON;
+            const T d = taken ? g[i] : shaped(args, g[i], weight);
             w1[i] = step(args, weight, d, at);
             for (int s = 0; s < kRuleSlots; ++s) x1[s][i] = (present >> s & 1) != 0 ? at[s] : x1[s][i];
           }
@@ -152,6 +164,53 @@ void rules(const char* name, const Kernels<T>& kernels) {
                 "%s rule %d, slots %d, options %d, n %lld", name, static_cast<int>(c.rule), present, options,
                 (long long)n);
         }
+      }
+    }
+  }
+}
+
+/** The first pass of the rules that look at whole parameters: new moments bit for bit, norms to the rounding of sums.
+ */
+template <class T>
+void norms(const char* name, const Kernels<T>& kernels) {
+  for (const Rule rule : {Rule::LARS, Rule::LAMB, Rule::ADAFACTOR, Rule::MUON}) {
+    for (int64_t n : {1, 7, 33, 5000}) {
+      OptimArgs args{};
+      args.rule = rule;
+      args.present = 3;
+      args.lr = 0.1;
+      args.weight_decay = 0.02;
+      args.scale = 0.5;
+      for (int i = 0; i < kRuleScalars; ++i) args.s[i] = 0.1 + 0.2 * i;
+      Values values(static_cast<uint64_t>(n));
+      std::vector<T> w = values.many<T>(n), g = values.many<T>(n), a = values.many<T>(n), b = values.many<T>(n);
+      for (T& v : b) v = std::abs(v);
+      std::vector<T> w1 = w, a1 = a, b1 = b;
+      T* slots[kRuleSlots] = {a.data(), b.data(), nullptr};
+      double sums[2] = {1, 2}, expected[2] = {1, 2};
+      kernels.optim_norms(args, n, w.data(), g.data(), slots, sums);
+      const auto c = [&](int i) { return T(args.s[i]); };
+      for (size_t i = 0; i < w.size(); ++i) {
+        expected[0] += double(w1[i]) * double(w1[i]);
+        T x = shaped(args, g[i], w1[i]);
+        if (rule == Rule::LAMB) {
+          a1[i] = a1[i] + c(0) * (x - a1[i]);
+          b1[i] = c(1) * b1[i] + (c(2) * x) * x;
+          x = (c(4) * a1[i]) / (std::sqrt(b1[i]) * c(5) + c(3)) + c(6) * w1[i];
+        } else if (rule == Rule::ADAFACTOR) {
+          x = x * std::min(c(0) * a1[i], c(1));
+        } else if (rule == Rule::MUON) {
+          a1[i] = c(0) * a1[i] + c(1) * x;
+          b1[i] = x = a1[i];
+        }
+        expected[1] += double(x) * double(x);
+      }
+      const double bound = double(n) * double(std::numeric_limits<T>::epsilon());
+      CHECK(check::same_bits(a, a1) && check::same_bits(b, b1), "%s rule %d, n %lld", name, static_cast<int>(rule),
+            (long long)n);
+      for (int i = 0; i < 2; ++i) {
+        CHECK(std::abs(sums[i] - expected[i]) <= bound * expected[i], "%s rule %d, n %lld: %g, expected %g", name,
+              static_cast<int>(rule), (long long)n, sums[i], expected[i]);
       }
     }
   }
@@ -178,8 +237,10 @@ void not_numbers(const char* name, const Kernels<T>& kernels) {
 SUITE(optimizers) {
   check::each_table([](const KernelTable& t) {
     rules(t.name, t.f32);
+    norms(t.name, t.f32);
     not_numbers(t.name, t.f32);
   });
   rules("float64", float64_kernels());
+  norms("float64", float64_kernels());
   not_numbers("float64", float64_kernels());
 }
