@@ -11,6 +11,8 @@ import { stale } from './collect.js';
 import './print.js';
 import { ready, readySync } from './queue.js';
 import { realizeNow } from './realize.js';
+import { type Svd, svd } from './svd.js';
+import { type Unique, type UniqueOptions, unique, uniqueSync } from './unique.js';
 
 declare module '../graph/tensor.js' {
   interface Tensor {
@@ -25,6 +27,12 @@ declare module '../graph/tensor.js' {
     keep(): this;
     /** A tensor with the value this one has now, whatever happens to the cells it reads. */
     clone(): Tensor;
+    /** {@link unique} of this tensor: its distinct values, or with `axis` its distinct slices. */
+    unique(options?: UniqueOptions): Promise<Unique>;
+    /** The same, waiting on this thread. */
+    uniqueSync(options?: UniqueOptions): Unique;
+    /** {@link svd} of this matrix. */
+    svd(): Promise<Svd>;
   }
 }
 
@@ -57,6 +65,15 @@ Object.assign(Tensor.prototype, {
     const copy = alias(this);
     if (graphState.trace === null) realizeNow([copy], false);
     return copy;
+  },
+  unique(this: Tensor, options?: UniqueOptions): Promise<Unique> {
+    return unique(this, options);
+  },
+  uniqueSync(this: Tensor, options?: UniqueOptions): Unique {
+    return uniqueSync(this, options);
+  },
+  svd(this: Tensor): Promise<Svd> {
+    return svd(this);
   },
 });
 

@@ -189,6 +189,19 @@ export function withGradient(y: Tensor, x: Tensor, rule: (g: Tensor, y: Tensor) 
 }
 
 /**
+ * Gradient of an exponential unit from its output y: `x > 0 ? above * g : g * (y / scale + alpha)`. The rule of its own keeps
+ * an infinite y out of the branch not taken, where it would meet a 0.
+ */
+export function exponentialGrad(g: Tensor, y: Tensor, x: Tensor, alpha: number, { above = 1, scale = 1 } = {}): Tensor {
+  const shrunk = (v: Tensor) => (scale === 1 ? v : div(v, scale));
+  const value = where(greater(x, 0), above === 1 ? g : mul(above, g), mul(g, add(shrunk(y), alpha)));
+  return ruledBy([value], [g, y], ({ gs: [gg], needs }) => [
+    needs[0] ? exponentialGrad(gg as Tensor, y, x, alpha, { above, scale }) : null,
+    needs[1] ? where(greater(x, 0), 0, shrunk(mul(gg as Tensor, g))) : null,
+  ])[0];
+}
+
+/**
  * Leaky ReLU.
  * `x > 0 ? x : negativeSlope * x`
  * @param x float, any shape
@@ -218,7 +231,7 @@ export function elu(x: Operand, alpha = 1): Tensor {
   const t = operandOf('elu', x, 'float');
   // The minimum keeps the unused branch finite: its derivative would be 0 * Infinity.
   const y = where(greater(t, 0), t, mul(alpha, expm1(minimum(t, 0))));
-  return withGradient(y, t, (g, out) => where(greater(t, 0), g, mul(g, add(out, alpha))));
+  return withGradient(y, t, (g, out) => exponentialGrad(g, out, t, alpha));
 }
 
 /**

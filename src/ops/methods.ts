@@ -97,6 +97,33 @@ interface OpMethods {
   diag(offset?: number): Tensor;
   diagonal(offset?: number): Tensor;
   trace(): Tensor;
+  elu(alpha?: number): Tensor;
+  gelu(options?: Parameters<typeof ops.gelu>[1]): Tensor;
+  silu(): Tensor;
+  mish(): Tensor;
+  softsign(): Tensor;
+  leakyRelu(negativeSlope?: number): Tensor;
+  relu6(): Tensor;
+  selu(): Tensor;
+  celu(alpha?: number): Tensor;
+  step(options?: Parameters<typeof ops.step>[1]): Tensor;
+  hardSigmoid(): Tensor;
+  hardTanh(options?: Parameters<typeof ops.hardTanh>[1]): Tensor;
+  generalizedRectifier(alpha: ops.Operand): Tensor;
+  prelu(slope: ops.Operand): Tensor;
+  maxout(pieces: number, options?: ops.AxisOptions): Tensor;
+  glu(options?: ops.AxisOptions): Tensor;
+  swiglu(options?: ops.AxisOptions): Tensor;
+  renorm(limit: number, options?: ops.RenormOptions): Tensor;
+  solve(other: ops.Operand): Tensor;
+  solveTriangular(other: ops.Operand, options?: ops.SolveTriangularOptions): Tensor;
+  cholesky(): Tensor;
+  inverse(): Tensor;
+  oneHot(classes: number, options?: ops.CreateOptions): Tensor;
+  bincount(length: number, options?: ops.BincountOptions): Tensor;
+  histogram(options?: ops.HistogramOptions): { counts: Tensor; edges: Tensor };
+  /** This tensor where `condition` holds, else `other`: `where(condition, x, other)`. */
+  where(condition: ops.Operand, other: ops.Operand): Tensor;
 }
 
 declare module '../graph/tensor.js' {
@@ -200,6 +227,32 @@ const METHODS: { [K in keyof OpMethods]: (x: Tensor, ...rest: Parameters<OpMetho
     diag: ops.diag,
     diagonal: ops.diagonal,
     trace: ops.trace,
+    elu: ops.elu,
+    gelu: ops.gelu,
+    silu: ops.silu,
+    mish: ops.mish,
+    softsign: ops.softsign,
+    leakyRelu: ops.leakyRelu,
+    relu6: ops.relu6,
+    selu: ops.selu,
+    celu: ops.celu,
+    step: ops.step,
+    hardSigmoid: ops.hardSigmoid,
+    hardTanh: ops.hardTanh,
+    generalizedRectifier: ops.generalizedRectifier,
+    prelu: ops.prelu,
+    maxout: ops.maxout,
+    glu: ops.glu,
+    swiglu: ops.swiglu,
+    renorm: ops.renorm,
+    solve: ops.solve,
+    solveTriangular: ops.solveTriangular,
+    cholesky: ops.cholesky,
+    inverse: ops.inverse,
+    oneHot: ops.oneHot,
+    bincount: ops.bincount,
+    histogram: ops.histogram,
+    where: (x, condition, other) => ops.where(condition, x, other),
   };
 
 function backward(): never {

@@ -3,7 +3,7 @@ import { fullLeaf } from '../graph/leaves.js';
 import { ruledBy } from '../graph/rule.js';
 import { build, type Tensor } from '../graph/tensor.js';
 import { normalizeAxis } from '../shape.js';
-import { relu, sigmoid, silu, withGradient } from './activation.js';
+import { exponentialGrad, relu, sigmoid, silu, withGradient } from './activation.js';
 import { greater, greaterEqual, isFinite as isFiniteOp, isNaN as isNaNOp, where } from './compare.js';
 import { add, div, elementwiseOps, expm1, minimum, mul, sub } from './elementwise.js';
 import { reshape, split, stopGradient } from './movement.js';
@@ -141,7 +141,7 @@ export function selu(x: Operand): Tensor {
   const t = operandOf('selu', x, 'float');
   const scale = SELU_LAMBDA * SELU_ALPHA;
   const y = where(greater(t, 0), mul(SELU_LAMBDA, t), mul(scale, expm1(minimum(t, 0))));
-  return withGradient(y, t, (g, out) => where(greater(t, 0), mul(SELU_LAMBDA, g), mul(g, add(out, scale))));
+  return withGradient(y, t, (g, out) => exponentialGrad(g, out, t, scale, { above: SELU_LAMBDA }));
 }
 
 /**
@@ -158,7 +158,7 @@ export function celu(x: Operand, alpha = 1): Tensor {
   if (!(alpha > 0 && alpha < Infinity)) throw new OptionError(`celu: alpha is ${alpha}, expected a finite number > 0`);
   const t = operandOf('celu', x, 'float');
   const y = where(greater(t, 0), t, mul(alpha, expm1(div(minimum(t, 0), alpha))));
-  return withGradient(y, t, (g, out) => where(greater(t, 0), g, mul(g, add(div(out, alpha), 1))));
+  return withGradient(y, t, (g, out) => exponentialGrad(g, out, t, 1, { scale: alpha }));
 }
 
 export interface AxisOptions {

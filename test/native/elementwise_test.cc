@@ -141,7 +141,7 @@ void positions(const char* name, const Kernels<T>& kernels) {
   Values values(21);
   std::vector<T> a = values.many<T>(160), b = values.many<T>(160), c = values.many<T>(160);
   for (size_t i = 0; i < a.size(); i += 7) a[i] *= T(1e6);
-  for (int code = 1; code <= 44; ++code) {
+  for (int code = 1; code <= static_cast<int>(Micro::GELU_GRAD); ++code) {
     std::vector<T> whole(a.size());
     kernels.micro(code, whole.data(), a.data(), b.data(), c.data(), 160);
     for (int64_t n : {1, 3, 4, 5, 8, 15, 16, 17, 33}) {

@@ -97,3 +97,39 @@ SUITE(math_pow) {
     }
   });
 }
+
+// Relative bounds cannot hold where 1 + erf cancels; the sum's roundings count in units of |x|, those of the gradient
+// in |g|.
+template <class T>
+void gelu(const char* name, const Kernels<T>& kernels) {
+  const double root_half = std::sqrt(0.5), peak = root_half / std::sqrt(std::acos(-1.0)),
+               eps = std::numeric_limits<T>::epsilon();
+  check::Values values(31);
+  std::vector<T> x, g;
+  for (double v : {0.0, -0.0, 1e-30, -1e-30, 1.0, -1.0, 5.0, -5.0, 14.0, -14.0, 1e4, -1e4, double{INFINITY},
+                   -double{INFINITY}, double{NAN}})
+    x.push_back(static_cast<T>(v));
+  for (int i = 0; i < 20000; ++i) x.push_back(static_cast<T>(8 * values.unit()));
+  for (size_t i = 0; i < x.size(); ++i) g.push_back(static_cast<T>(3 * values.unit()));
+  std::vector<T> y(x.size()), dx(x.size());
+  const int64_t n = static_cast<int64_t>(x.size());
+  kernels.micro(static_cast<int>(Micro::GELU), y.data(), x.data(), nullptr, nullptr, n);
+  kernels.micro(static_cast<int>(Micro::GELU_GRAD), dx.data(), g.data(), x.data(), nullptr, n);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double v = static_cast<double>(x[i]), gradient = static_cast<double>(g[i]);
+    const double twice = 1 + std::erf(v * root_half);
+    const double want = 0.5 * v * twice, slope = gradient * (0.5 * twice + v * peak * std::exp(-0.5 * v * v));
+    const auto near = [](double a, double b, double bound) {
+      return a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= bound;
+    };
+    CHECK(near(static_cast<double>(y[i]), want, 2 * eps * std::fabs(v)), "%s gelu(%g) = %.17g, want %.17g", name, v,
+          static_cast<double>(y[i]), want);
+    CHECK(near(static_cast<double>(dx[i]), slope, 4 * eps * std::fabs(gradient)),
+          "%s gelu grad (%g, %g) = %.17g, want %.17g", name, gradient, v, static_cast<double>(dx[i]), slope);
+  }
+}
+
+SUITE(math_gelu) {
+  check::each_table([](const KernelTable& t) { gelu(t.name, t.f32); });
+  gelu("float64", float64_kernels());
+}

@@ -4,6 +4,7 @@ import { gradcheck } from '../../src/autodiff/index.js';
 import {
   celu,
   DTypeError,
+  elu,
   generalizedRectifier,
   glu,
   grad,
@@ -115,6 +116,19 @@ describe('at ±1e4, ±200, ±0, ±1e-300, infinities and NaN values are those of
         gradientBound(c.name) * (1 + Math.abs(w)),
       );
     }
+  });
+  it.each([
+    ['ELU', (x: Tensor) => elu(x), 1],
+    ['SELU', selu, 1.0507009873554805],
+    ['CELU', (x: Tensor) => celu(x, 2), 1],
+  ] as const)('%s has derivatives of both orders at infinities', async (_, unit, above) => {
+    const x = tensor(Float64Array.of(-Infinity, Infinity));
+    const ones = x.mul(0).isNaN().cast('float64');
+    const slope = (v: Tensor, c: Tensor) => grad((u: Tensor) => unit(u).mul(c).sum())(v) as Tensor;
+    expect([...(await slope(x, ones).data())]).toEqual([0, above]);
+    const [byX, byC] = grad((v: Tensor, c: Tensor) => slope(v, c).sum(), [0, 1] as const)(x, ones);
+    expect([...(await byX.data())]).toEqual([0, 0]);
+    expect([...(await byC.data())]).toEqual([0, above]);
   });
   it('σ is stable at ±200 and its slope is at most a quarter', async () => {
     expect([...(await sigmoid(tensor([200, -200])).data())]).toEqual([1, 0]);

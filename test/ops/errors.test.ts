@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DTypeError, type NeuriteError, OptionError, ShapeError } from '../../src/errors.js';
+import type { Tensor } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
 import '../../src/ops/methods.js';
 
@@ -474,6 +475,23 @@ describe('methods', () => {
       [2, 1],
       [2, 2],
     ]);
+  });
+  it('exist for every operation that starts from a tensor', () => {
+    const square = ops.cast(x.slice([{ end: 2 }, { end: 2 }]), 'float32');
+    const same: readonly (readonly [Tensor, Tensor])[] = [
+      [x.leakyRelu(0.2), ops.leakyRelu(x, 0.2)],
+      [x.hardTanh({ max: 2 }), ops.hardTanh(x, { max: 2 })],
+      [x.maxout(3), ops.maxout(x, 3)],
+      [square.solve(square), ops.solve(square, square)],
+      [square.cholesky(), ops.cholesky(square)],
+      [x.renorm(1, { axis: 0 }), ops.renorm(x, 1, { axis: 0 })],
+      [x.histogram({ bins: 3 }).counts, ops.histogram(x, { bins: 3 }).counts],
+      [x.where(x.greater(0), 7), ops.where(x.greater(0), x, 7)],
+    ];
+    for (const [method, fn] of same) {
+      expect([method.op.name, method.shape]).toEqual([fn.op.name, fn.shape]);
+      expect(method.inputs.map((t) => t.op.name)).toEqual(fn.inputs.map((t) => t.op.name));
+    }
   });
   it('do not show up when a tensor is enumerated', () => {
     for (const key in x) expect(Object.hasOwn(x, key)).toBe(true);
