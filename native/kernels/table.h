@@ -118,12 +118,13 @@ struct LayerNormGradArgs {
 };
 // By columns: column_moments gives mean and sum of (x - mean)^2 of a block of rows; batch_norm y = (x - mean) * scale +
 // bias; batch_norm_sums the sums over rows of g (x - mean) and of g; batch_norm_grad y = scale * g - c2 (x - mean) -
-// c1.
+// c1. The gradients look at scale and bias for relu only.
 template <class T>
 struct BatchNormArgs {
   int64_t cols;  // row stride, and columns of batch_norm and batch_norm_grad
   const T *x, *mean, *scale, *bias;
   T* y;
+  bool relu;  // y = relu(...), and of g counts what lies where that is above 0
 };
 
 // An elementwise expression as steps, each a micro-operation on the result of the step before or on memory. For a block

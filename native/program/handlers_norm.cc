@@ -156,6 +156,7 @@ struct BatchNormShape {
   int64_t rows, cols;
   double eps;
   Operand g, x, weight, bias, y, mean, variance, dweight, dbias;
+  bool relu;
 };
 
 template <class T>
@@ -185,7 +186,7 @@ class BatchNorm final : public Instruction {
     const int64_t step = rows_per_task(cols);
     context.team.parallel_for(ceil_div(rows, step), [&](int64_t task, int) noexcept {
       const int64_t row = task * step, at = row * shape_.cols;
-      const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, bias, y + at};
+      const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, bias, y + at, shape_.relu};
       context.table<T>().batch_norm(args, std::min(step, shape_.rows - row));
     });
   }
@@ -237,9 +238,14 @@ class BatchNormGrad final : public Instruction {
     T* const scale = reinterpret_cast<T*>(context.shared);
     T* const products = scale + cols;  // slices x cols, then the sums in the first row; the same for sums
     T* const sums = products + slices * cols;
+    const T* bias = context.at<const T>(shape_.bias);
+    for (int64_t j = 0; j < cols; ++j) {
+      scale[j] = reciprocal_root(variance[j], shape_.eps) * (weight == nullptr ? T{1} : weight[j]);
+    }
     for_blocks(context.team, rows, cols, [&](int64_t slice, int64_t row, int64_t n, int64_t column, int64_t width) {
       const int64_t at = row * cols + column, to = slice * cols + column;
-      const BatchNormArgs<T> args{cols, x + at, mean + column, nullptr, nullptr, nullptr};
+      const T* shift = bias == nullptr ? nullptr : bias + column;
+      const BatchNormArgs<T> args{cols, x + at, mean + column, scale + column, shift, nullptr, shape_.relu};
       context.table<T>().batch_norm_sums(args, g + at, n, width, products + to, sums + to);
     });
     T* const dweight = context.at<T>(shape_.dweight);
@@ -249,7 +255,6 @@ class BatchNormGrad final : public Instruction {
     const T inverse = T{1} / static_cast<T>(rows);
     for (int64_t j = 0; j < cols; ++j) {
       const T rstd = reciprocal_root(variance[j], shape_.eps);
-      scale[j] = rstd * (weight == nullptr ? T{1} : weight[j]);
       const T projected = products[j] * rstd;
       if (dweight != nullptr) dweight[j] = projected;
       if (dbias != nullptr) dbias[j] = sums[j];
@@ -261,7 +266,7 @@ class BatchNormGrad final : public Instruction {
     const int64_t step = rows_per_task(cols);
     context.team.parallel_for(ceil_div(rows, step), [&](int64_t task, int) noexcept {
       const int64_t row = task * step, at = row * shape_.cols;
-      const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, nullptr, dx + at};
+      const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, bias, dx + at, shape_.relu};
       context.table<T>().batch_norm_grad(args, g + at, sums, products, std::min(step, shape_.rows - row));
     });
   }
@@ -366,6 +371,7 @@ std::unique_ptr<Instruction> parse_BATCH_NORM(InstructionReader& reader) {
   s.cols = reader.size("cols");
   if (s.rows == 0) reader.fail("rows is 0, expected at least one");
   s.eps = epsilon(reader);
+  s.relu = reader.flag("relu");
   const int64_t elements = reader.product({s.rows, s.cols});
   s.x = reader.input("x", dtype, elements);
   s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
@@ -385,12 +391,14 @@ std::unique_ptr<Instruction> parse_BATCH_NORM_GRAD(InstructionReader& reader) {
   s.cols = reader.size("cols");
   if (s.rows == 0) reader.fail("rows is 0, expected at least one");
   s.eps = epsilon(reader);
+  s.relu = reader.flag("relu");
   const int64_t elements = reader.product({s.rows, s.cols});
   s.g = reader.input("g", dtype, elements);
   s.x = reader.input("x", dtype, elements);
   s.mean = reader.input("mean", dtype, s.cols);
   s.variance = reader.input("variance", dtype, s.cols);
   s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
+  s.bias = reader.optional("bias", dtype, s.cols, Access::READ);
   s.y = reader.optional("dx", dtype, elements, Access::WRITE);
   s.dweight = reader.optional("dweight", dtype, s.cols, Access::WRITE);
   s.dbias = reader.optional("dbias", dtype, s.cols, Access::WRITE);

@@ -48,6 +48,8 @@ export interface Lowering {
     | { readonly out: number }
     | 'rng'
     | 'rngOffset'
+    | 'relu'
+    | 'reluBias'
     | 'none'
   )[];
 }
@@ -107,6 +109,12 @@ export interface OpDef {
    * The instruction's words then begin with activation and activationGrad, and its operands end with bias and aux.
    */
   readonly epilogue?: boolean;
+  /**
+   * coarse: takes in a ReLU (tokens 'relu', a flag, and 'reluBias'). 'output': inputs x, …, and output 0 may be followed by one.
+   * 'gradient': inputs g, then x, the other outputs and the second input of such an op; g may be masked by the ReLU of its output,
+   * whose sign it works out from them and the third input.
+   */
+  readonly relu?: 'output' | 'gradient';
   /** coarse: floating-point operations, where they are not about one for each value read or written. */
   readonly flops?: (node: { inputs: readonly Aval[]; outs: readonly Aval[]; attrs: Attrs }) => number;
   /** coarse: output i may be written over input j: pairs [i, j]. Used when input j is a state cell that is being replaced. */

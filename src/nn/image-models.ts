@@ -9,7 +9,7 @@ import { Linear } from './linear.js';
 import { Module, type ModuleConfig } from './module.js';
 import { AvgPool2d, MaxPool2d } from './pooling.js';
 import { ReLU6 } from './rectifiers.js';
-import { plainConv, Residual } from './residual.js';
+import { plainConv, SkipConnection } from './residual.js';
 import { Sequential } from './sequential.js';
 
 export interface LeNet5Options {
@@ -232,7 +232,7 @@ export class InvertedResidual extends Module {
   readonly stride: number;
   readonly expand: number;
   readonly dtype: FloatDType;
-  readonly block: Sequential | Residual;
+  readonly block: Sequential | SkipConnection;
 
   constructor(inChannels: number, outChannels: number, options: InvertedResidualOptions = {}) {
     super();
@@ -249,7 +249,7 @@ export class InvertedResidual extends Module {
       ...step(plainConv(hidden, hidden, 3, { stride, groups: hidden, dtype }), dtype),
       ...step(plainConv(hidden, outChannels, 1, { dtype }), dtype, true),
     );
-    this.block = stride === 1 && inChannels === outChannels ? new Residual(body) : body;
+    this.block = stride === 1 && inChannels === outChannels ? new SkipConnection(body) : body;
   }
 
   forward(x: Tensor): Tensor {

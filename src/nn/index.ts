@@ -109,10 +109,10 @@ export {
 export {
   BasicBlock,
   type BasicBlockOptions,
-  Residual,
   ResNet,
   type ResNetOptions,
   type Shortcut,
+  SkipConnection,
 } from './residual.js';
 export {
   PixelShuffle,

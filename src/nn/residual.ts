@@ -35,10 +35,10 @@ function checkShortcut(name: string, shortcut: Shortcut): void {
  * @param body f, whose result has the shape of x (or of the shortcut's result).
  * @param shortcut what the input goes through, or null (default) for nothing.
  * @throws OptionError when something that is not a module is given; ShapeError from `forward` when the shapes differ.
- * @example new nn.Residual(new nn.Sequential(new nn.Linear(8, 8), new nn.ReLU())).forward(zeros([2, 8])).shape; // [2, 8]
+ * @example new nn.SkipConnection(new nn.Sequential(new nn.Linear(8, 8), new nn.ReLU())).forward(zeros([2, 8])).shape; // [2, 8]
  * @see He et al. (2016), Deep residual learning for image recognition.
  */
-export class Residual extends Module {
+export class SkipConnection extends Module {
   readonly body: Module;
   readonly shortcut: Module | null;
 
@@ -46,7 +46,7 @@ export class Residual extends Module {
     super();
     for (const [what, given] of Object.entries({ body, shortcut })) {
       if (!(given instanceof Module) && !(given === null && what === 'shortcut')) {
-        throw new OptionError(`Residual: ${what} is ${String(given)}, expected a Module`);
+        throw new OptionError(`SkipConnection: ${what} is ${String(given)}, expected a Module`);
       }
     }
     this.body = body;

@@ -280,6 +280,7 @@ export const normOps = {
   /** [y, mean [cols], population variance [cols]] */
   batchNorm: defineOp('batchNorm', {
     kind: 'coarse',
+    relu: 'output',
     infer: ([x]) => {
       checkDType('batchNorm', x.dtype, 'float');
       const [, cols] = x.shape;
@@ -308,7 +309,7 @@ export const normOps = {
     lower: ({ inputs: [x], attrs }) => ({
       opcode: 'BATCH_NORM',
       params: [...x.shape, ...f64Words(attrsOf(attrs).eps)],
-      tail: [{ in: 0 }, ...affineTokens(attrs, 1), { out: 0 }, { out: 1 }, { out: 2 }],
+      tail: ['relu', { in: 0 }, ...affineTokens(attrs, 1), { out: 0 }, { out: 1 }, { out: 2 }],
     }),
     decompose: ([x, ...params], attrs) => {
       const m = mean(x, COLUMN);
@@ -321,6 +322,7 @@ export const normOps = {
   /** inputs g, x, mean, variance, weight; [dx, dweight, dbias] */
   batchNormGrad: defineOp('batchNormGrad', {
     kind: 'coarse',
+    relu: 'gradient',
     optionalOutputs: true,
     infer: ([g]) => [g.shape, [g.shape[1]], [g.shape[1]]].map((shape) => ({ shape, dtype: g.dtype })),
     vjp: ({ gs, inputs: [g, x, m, v, ...weight], attrs }) => {
@@ -335,8 +337,10 @@ export const normOps = {
       opcode: 'BATCH_NORM_GRAD',
       params: [...x.shape, ...f64Words(attrsOf(attrs).eps)],
       tail: [
+        'relu',
         ...[0, 1, 2, 3].map((i) => ({ in: i })),
         hasWeight(attrs) ? { in: 4 } : 'none',
+        'reluBias',
         ...[0, 1, 2].map((i) => ({ out: i })),
       ],
     }),

@@ -3,6 +3,7 @@ import { fullOp } from '../graph/leaves.js';
 import type { Lowering } from '../graph/op.js';
 import { sizeOf } from '../shape.js';
 import { type Gemm, gemmShape } from './epilogue.js';
+import type { FoldedRelu } from './fold-relu.js';
 import { computeDType, outputsOf } from './fuse.js';
 import {
   convert,
@@ -188,7 +189,7 @@ export function lowerPlace(state: Lowerer, node: Node): void {
 }
 
 /** An instruction of its own, as its record says, with what was folded into it. */
-export function lowerCoarse(state: Lowerer, node: Node, folded: Gemm | null): void {
+export function lowerCoarse(state: Lowerer, node: Node, folded: Gemm | null, relu: FoldedRelu | null): void {
   const { op, source, attrs } = node;
   if (op.lower === undefined) throw new Error(`internal: ${op.name} has no lowering`);
   const outs = node.outs ?? [node];
@@ -204,11 +205,16 @@ export function lowerCoarse(state: Lowerer, node: Node, folded: Gemm | null): vo
   writer.put(...lowering.params);
   const output = (i: number): void => {
     if (updated.has(i)) writer.update(state.buffer(node, i));
-    else writer.write(op.optionalOutputs === true && !used.has(i) ? null : state.buffer(folded?.out ?? node, i));
+    else
+      writer.write(
+        op.optionalOutputs === true && !used.has(i)
+          ? null
+          : state.buffer(i === 0 ? (folded?.out ?? relu?.out ?? node) : node, i),
+      );
   };
   const input = (j: number): void => {
     const out = outputOver.get(j);
-    if (out === undefined) writer.read(state.dense(node.inputs[j]));
+    if (out === undefined) writer.read(state.dense(j === 0 && relu?.g ? relu.g : node.inputs[j]));
     else output(out);
   };
   // Inputs, then outputs that are not an input updated in place.
@@ -220,6 +226,8 @@ export function lowerCoarse(state: Lowerer, node: Node, folded: Gemm | null): vo
     if (typeof token === 'number') writer.put(token);
     else if (token === 'rng') writer.read(state.rng());
     else if (token === 'rngOffset') writer.put((attrs['index'] as number) - state.graph.rngBase);
+    else if (token === 'relu') writer.put(Number(relu !== null));
+    else if (token === 'reluBias') writer.read(relu?.bias ? state.dense(relu.bias) : null);
     else if (token === 'none') writer.read(null);
     else if ('in' in token) input(token.in);
     else output(token.out);
@@ -228,9 +236,9 @@ export function lowerCoarse(state: Lowerer, node: Node, folded: Gemm | null): vo
   const elements = [...outs, ...node.inputs].reduce((n, o) => n + sizeOf(o.shape), 0);
   const flops = op.flops?.({ inputs: node.inputs, outs, attrs }) ?? elements;
   const aliases = pairs.map(([out, input]) => ({ out: state.buffer(node, out), in: state.dense(node.inputs[input]) }));
-  const members = folded?.members ?? [node];
+  const members = folded?.members ?? relu?.members ?? [node];
   const instruction = writer.done(groupOrigin(members, node), flops);
-  state.emit(members[members.length - 1], [instruction], aliases);
+  state.emit(folded === null ? node : members[members.length - 1], [instruction], aliases);
 }
 
 function activationWords({ activation, activationGrad }: Gemm): number[] {

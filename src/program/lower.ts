@@ -2,6 +2,7 @@ import { fullOp } from '../graph/leaves.js';
 import type { View } from '../graph/op.js';
 import { sizeOf } from '../shape.js';
 import { foldEpilogues, type Gemm } from './epilogue.js';
+import { type FoldedRelu, foldRelus } from './fold-relu.js';
 import { fuseGroups } from './fuse.js';
 import { copy } from './instructions.js';
 import { Buffer, type Graph, type Instruction, type Node, type Slot, type Unit } from './ir.js';
@@ -36,16 +37,22 @@ export interface Lowered {
 export function lower(graph: Graph): Lowered {
   const state = new Lowerer(graph);
   const owner = foldEpilogues(graph, state.located);
+  const relus = foldRelus(graph, state.located, (n) => owner.has(n));
   for (const node of graph.nodes) if (node.op.kind === 'leaf' && node.op !== fullOp) state.bindLeaf(node);
-  for (const node of graph.nodes) lowerNode(state, node, owner);
-  for (const group of fuseGroups(graph, state.located, (n) => owner.has(n))) {
+  for (const node of graph.nodes) lowerNode(state, node, owner, relus);
+  for (const group of fuseGroups(graph, state.located, (n) => owner.has(n) || relus.has(n))) {
     if (sizeOf(group[0].shape) > 0) lowerGroup(state, group);
   }
   const writes = lowerWrites(state);
   return { slots: state.slots, units: state.units, writes, roots: lowerRoots(state) };
 }
 
-function lowerNode(state: Lowerer, node: Node, owner: ReadonlyMap<Node, Gemm>): void {
+function lowerNode(
+  state: Lowerer,
+  node: Node,
+  owner: ReadonlyMap<Node, Gemm>,
+  relus: ReadonlyMap<Node, FoldedRelu>,
+): void {
   const { base } = state.located[node.index];
   if (base !== node) {
     // Copies that others look at are made in order, so that none has to be made from within another.
@@ -53,7 +60,7 @@ function lowerNode(state: Lowerer, node: Node, owner: ReadonlyMap<Node, Gemm>): 
     return;
   }
   const { kind } = node.op;
-  if (kind === 'coarse') lowerCoarse(state, node, owner.get(node) ?? null);
+  if (kind === 'coarse') lowerCoarse(state, node, owner.get(node) ?? null, relus.get(node) ?? null);
   else if (kind === 'leaf' || kind === 'item' || kind === 'elementwise' || sizeOf(node.shape) === 0) return;
   else if (kind === 'matmul') lowerGemm(state, owner.get(node) as Gemm);
   else if (kind === 'reduce') {

@@ -149,15 +149,20 @@ function body(r: Reader): string {
     case 'LAYER_NORM':
     case 'BATCH_NORM': {
       const [shape, eps] = [r.list(2), r.f64()];
+      const relu = r.opcode === 'BATCH_NORM' && r.word() === 1 ? ' relu' : '';
       const [x, weight, bias] = operands(r, 3);
-      return `${head}[${shape}] eps ${eps} ${x} weight ${weight} bias ${bias} -> ${operands(r, 3).join(' ')}`;
+      return `${head}[${shape}] eps ${eps} ${x} weight ${weight} bias ${bias}${relu} -> ${operands(r, 3).join(' ')}`;
     }
     case 'LAYER_NORM_GRAD':
     case 'BATCH_NORM_GRAD': {
       const shape = r.list(2);
-      const eps = r.opcode === 'BATCH_NORM_GRAD' ? ` eps ${r.f64()}` : '';
+      const batch = r.opcode === 'BATCH_NORM_GRAD';
+      const eps = batch ? ` eps ${r.f64()}` : '';
+      const relu = batch && r.word() === 1;
       const inputs = operands(r, 4).join(' ');
-      return `${head}[${shape}]${eps} ${inputs} weight ${r.operand()} -> ${operands(r, 3).join(' ')}`;
+      const weight = r.operand();
+      const bias = batch ? r.operand() : '-';
+      return `${head}[${shape}]${eps} ${inputs} weight ${weight}${relu ? ` relu' bias ${bias}` : ''} -> ${operands(r, 3).join(' ')}`;
     }
     case 'SOFTMAX_GRAD':
     case 'LOG_SOFTMAX_GRAD':

@@ -157,8 +157,8 @@ const written: readonly Int32Array[] = [
   w.words(
     [...[15, 5, 5].map((n) => f32Slot(n, READ)), ...[15, 5, 5, 15, 5, 5].map((n) => f32Slot(n, WRITE))],
     [
-      instruction('BATCH_NORM', 'float32', 3, 5, ...w.f64(1e-5), ...[0, 1, 2, 3, 4, 5].map(slot)),
-      instruction('BATCH_NORM_GRAD', 'float32', 3, 5, ...w.f64(1e-5), ...[3, 0, 4, 5, 1, 6, 7, 8].map(slot)),
+      instruction('BATCH_NORM', 'float32', 3, 5, ...w.f64(1e-5), 1, ...[0, 1, 2, 3, 4, 5].map(slot)),
+      instruction('BATCH_NORM_GRAD', 'float32', 3, 5, ...w.f64(1e-5), 1, ...[3, 0, 4, 5, 1, 2, 6, 7, 8].map(slot)),
       instruction('SOFTMAX', 'float32', 3, 5, slot(0), slot(3)),
       instruction('SOFTMAX_GRAD', 'float32', 3, 5, slot(0), slot(3), slot(6)),
       instruction('LOG_SOFTMAX_GRAD', 'float32', 3, 5, slot(0), slot(3), slot(6)),

@@ -60,7 +60,7 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     [2, 4, { stride: 2, expand: 1, dtype: 'float64' }],
   ],
   LeNet5: [[], [{ imageSize: 32, inChannels: 3, classes: 4, activation: 'tanh', dtype: 'float64' }]],
-  Residual: [[new nn.Linear(2, 2)], [new nn.ReLU(), new nn.Linear(2, 3)]],
+  SkipConnection: [[new nn.Linear(2, 2)], [new nn.ReLU(), new nn.Linear(2, 3)]],
   ResNet: [[{ depth: 8, width: 0.25 }], [{ depth: 8, width: 0.5, shortcut: 'projection', dropPath: 0.25, classes: 3 }]],
   VGG: [
     [{ stages: [[2]], imageSize: 8 }],

@@ -138,7 +138,7 @@ describe('image models', () => {
     ['stages', () => new nn.VGG({ stages: [] }), 'stages is empty'],
     ['image too small', () => new nn.VGG({ imageSize: 4 }), 'imageSize is 4, expected a whole number >= 8'],
     ['expand', () => new nn.InvertedResidual(2, 2, { expand: 0 }), 'expand is 0'],
-    ['body', () => new nn.Residual(3 as unknown as nn.Module), 'Residual: body is 3, expected a Module'],
+    ['body', () => new nn.SkipConnection(3 as unknown as nn.Module), 'SkipConnection: body is 3, expected a Module'],
   ])('refuse %s', (_, make, text) => {
     expect(make).toThrow(OptionError);
     expect(make).toThrow(text);

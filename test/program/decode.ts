@@ -440,6 +440,7 @@ class Reader {
         this.expect('float32', 'float64');
         sizes('rows', 'cols');
         doubles('eps');
+        if (this.opcode === 'BATCH_NORM') sizes('relu');
         m.x = this.memory('read', dtype, p.rows * p.cols);
         m.weight = this.optional('read', dtype, p.cols);
         m.bias = this.optional('read', dtype, p.cols);
@@ -456,13 +457,16 @@ class Reader {
       case 'BATCH_NORM_GRAD': {
         this.expect('float32', 'float64');
         sizes('rows', 'cols');
-        if (this.opcode === 'BATCH_NORM_GRAD') doubles('eps');
+        const ofBatch = this.opcode === 'BATCH_NORM_GRAD';
+        if (ofBatch) doubles('eps');
+        if (ofBatch) sizes('relu');
         const groups = this.opcode === 'LAYER_NORM_GRAD' ? p.rows : p.cols;
         m.g = this.memory('read', dtype, p.rows * p.cols);
         m.x = this.memory('read', dtype, p.rows * p.cols);
         m.mean = this.memory('read', dtype, groups);
         m.spread = this.memory('read', dtype, groups);
         m.weight = this.optional('read', dtype, p.cols);
+        m.bias = ofBatch ? this.optional('read', dtype, p.cols) : null;
         m.dx = this.optional('write', dtype, p.rows * p.cols);
         m.dweight = this.optional('write', dtype, p.cols);
         m.dbias = this.optional('write', dtype, p.cols);

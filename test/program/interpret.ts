@@ -247,6 +247,30 @@ class Machine {
         if (i.opcode === 'LAYER_NORM' || i.opcode === 'BATCH_NORM') {
           const out = [m.y, m.mean, m.spread];
           this.reference(ops[i.opcode], { in: [[m.x, shape], ...params], out, eps: p.eps }, round);
+          if (p.relu === 1)
+            this.write(
+              m.y,
+              this.read(m.y, p.rows * p.cols).map((v) => (v > 0 || Number.isNaN(v) ? v : 0)),
+            );
+        } else if (p.relu === 1) {
+          const [g, x] = [m.g, m.x].map((v) => this.read(v, p.rows * p.cols));
+          const [mean, variance] = [m.mean, m.spread].map((v) => this.read(v, p.cols));
+          const [weight, bias] = [m.weight, m.bias].map((v) => (v === null ? null : this.read(v, p.cols)));
+          const masked = g.map((v, at) => {
+            const j = at % p.cols;
+            const scale = round(round(1 / Math.sqrt(variance[j] + p.eps)) * (weight?.[j] ?? 1));
+            return round(round(x[at] - mean[j]) * scale) + (bias?.[j] ?? 0) > 0 ? v : 0;
+          });
+          const full = [masked, x].map((data) => ({ data, shape }));
+          const columns = [mean, variance, ...(weight === null ? [] : [weight])].map((data) => ({
+            data,
+            shape: groups,
+          }));
+          const reference = OPS.batchNormGrad.reference as ArrayReference;
+          const results = reference([...full, ...columns], { eps: p.eps }, []) as { data: Float64Array }[];
+          [m.dx, m.dweight, m.dbias].forEach((out, k) => {
+            this.write(out, results[k].data.map(round));
+          });
         } else {
           const inputs = [[m.g, shape], [m.x, shape], [m.mean, groups], [m.spread, groups], ...params] as const;
           const out = [m.dx, m.dweight, m.dbias];
