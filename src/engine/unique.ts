@@ -1,6 +1,7 @@
 import type { HostArray } from '../dtype.js';
 import type { Tensor } from '../graph/tensor.js';
 import { argsort, flatten, type Operand, permute, take, toTensor } from '../ops/index.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { tensor } from './create.js';
 
@@ -30,7 +31,9 @@ export interface UniqueOptions {
  * @example const { values, counts } = await unique(tensor([3, 1, 3])); // [1, 3] and [1, 2]
  * @example const { values: rows } = await unique(tensor([[1, 2], [0, 5], [1, 2]]), { axis: 0 }); // [[0, 5], [1, 2]]
  */
-export async function unique(x: Operand, { axis }: UniqueOptions = {}): Promise<Unique> {
+export async function unique(x: Operand, options: UniqueOptions = {}): Promise<Unique> {
+  checkOptions('unique', options, ['axis']);
+  const { axis } = options;
   if (axis !== undefined) {
     const rows = rowsOf(x, axis);
     return slices(rows, await rows.flat.data());
@@ -41,7 +44,9 @@ export async function unique(x: Operand, { axis }: UniqueOptions = {}): Promise<
 }
 
 /** The same, waiting on this thread. */
-export function uniqueSync(x: Operand, { axis }: UniqueOptions = {}): Unique {
+export function uniqueSync(x: Operand, options: UniqueOptions = {}): Unique {
+  checkOptions('uniqueSync', options, ['axis']);
+  const { axis } = options;
   if (axis !== undefined) {
     const rows = rowsOf(x, axis);
     return slices(rows, rows.flat.dataSync());

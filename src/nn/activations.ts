@@ -103,7 +103,7 @@ export class Softplus extends Module {
     return [{ beta: this.beta, threshold: this.threshold }];
   }
   forward(x: Tensor): Tensor {
-    return softplus(x, this);
+    return softplus(x, { beta: this.beta, threshold: this.threshold });
   }
   override toString(): string {
     return this.beta === 1 ? 'Softplus' : `Softplus(beta=${this.beta})`;
@@ -113,9 +113,12 @@ export class Softplus extends Module {
 /** x > 0 ? x : slope·x. @see {@link leakyRelu} */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
-  /** @param negativeSlope slope for x < 0 (default 0.01). */
+  /** @param negativeSlope slope for x < 0, finite (default 0.01). @throws OptionError otherwise. */
   constructor(negativeSlope = 0.01) {
     super();
+    if (!Number.isFinite(negativeSlope)) {
+      throw new OptionError(`LeakyReLU: negativeSlope is ${String(negativeSlope)}, expected a finite number`);
+    }
     this.negativeSlope = negativeSlope;
   }
   override config(): ModuleConfig {
@@ -136,8 +139,10 @@ export type GELUApproximation = 'none' | 'tanh';
 export class GELU extends Module {
   readonly approximate: GELUApproximation;
   /** @param options `approximate: 'tanh'` for the cheaper form. @throws OptionError for another name. */
-  constructor({ approximate = 'none' }: { approximate?: GELUApproximation } = {}) {
+  constructor(options: { approximate?: GELUApproximation } = {}) {
     super();
+    checkOptions('GELU', options, ['approximate']);
+    const { approximate = 'none' } = options;
     if (approximate !== 'none' && approximate !== 'tanh') {
       throw new OptionError(`GELU: approximate is ${JSON.stringify(approximate)}, expected 'none' or 'tanh'`);
     }
@@ -164,9 +169,10 @@ export class SiLU extends Module {
 /** x > 0 ? x : α·(eˣ − 1). @see {@link elu} */
 export class ELU extends Module {
   readonly alpha: number;
-  /** @param alpha the value reached at −∞ is −alpha (default 1). */
+  /** @param alpha the value reached at −∞ is −alpha; finite (default 1). @throws OptionError otherwise. */
   constructor(alpha = 1) {
     super();
+    if (!Number.isFinite(alpha)) throw new OptionError(`ELU: alpha is ${String(alpha)}, expected a finite number`);
     this.alpha = alpha;
   }
   override config(): ModuleConfig {

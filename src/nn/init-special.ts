@@ -25,6 +25,7 @@ import {
   uniform,
   where,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sizeOf } from '../shape.js';
 import type { Initializer } from './init.js';
 
@@ -45,6 +46,7 @@ export interface TruncatedNormalOptions {
  * @see PyTorch, torch.nn.init.trunc_normal_.
  */
 export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializer {
+  checkOptions('init.truncatedNormal', options, ['mean', 'std', 'low', 'high']);
   const { mean = 0, std = 1, low = -2, high = 2 } = options;
   const finite = [mean, std, low, high].every(Number.isFinite);
   if (!(finite && std > 0 && low < high)) {
@@ -107,10 +109,14 @@ export interface OrthogonalOptions {
  * A random matrix with orthonormal rows or columns (whichever are fewer), times `gain`; further axes count as columns.
  * The Q of a QR decomposition of normal numbers with R's diagonal made positive, so that every rotation is equally likely.
  * Computed on the host when the layer is made: about 2·rows·columns·min(rows, columns) operations.
+ * @returns an initialiser for two axes or more.
  * @throws OptionError for a gain that is not finite; ShapeError for fewer than two axes.
+ * @example new nn.Linear(8, 4, { init: nn.init.orthogonal() });
  * @see Saxe, McClelland and Ganguli (2014), Exact solutions to the nonlinear dynamics of learning; PyTorch, orthogonal_.
  */
-export function orthogonal({ gain = 1 }: OrthogonalOptions = {}): Initializer {
+export function orthogonal(options: OrthogonalOptions = {}): Initializer {
+  checkOptions('init.orthogonal', options, ['gain']);
+  const { gain = 1 } = options;
   if (!Number.isFinite(gain))
     throw new OptionError(`init.orthogonal: gain is ${String(gain)}, expected a finite number`);
   return (shape, { dtype }) => {
@@ -159,7 +165,9 @@ export interface SparseOptions {
  * @example new nn.Linear(784, 128, { init: nn.init.sparse({ nonZero: 15, std: 1 }) });
  * @see Martens (2010), Deep learning via Hessian-free optimization.
  */
-export function sparse({ nonZero, std = 0.01 }: SparseOptions): Initializer {
+export function sparse(options: SparseOptions): Initializer {
+  checkOptions('init.sparse', options, ['nonZero', 'std']);
+  const { nonZero, std = 0.01 } = options;
   if (!Number.isInteger(nonZero) || nonZero < 1) {
     throw new OptionError(`init.sparse: nonZero is ${String(nonZero)}, expected a whole number >= 1`);
   }
@@ -190,10 +198,14 @@ export function sparse({ nonZero, std = 0.01 }: SparseOptions): Initializer {
 
 /**
  * The identity matrix times `gain`: inputs pass through unchanged (as far as there are units).
+ * @returns an initialiser for two axes.
  * @throws OptionError for a gain that is not finite; ShapeError unless there are two axes.
+ * @example new nn.Linear(8, 8, { init: nn.init.identity() });
  * @see PyTorch, torch.nn.init.eye_.
  */
-export function identity({ gain = 1 }: { gain?: number } = {}): Initializer {
+export function identity(options: { gain?: number } = {}): Initializer {
+  checkOptions('init.identity', options, ['gain']);
+  const { gain = 1 } = options;
   if (!Number.isFinite(gain)) throw new OptionError(`init.identity: gain is ${String(gain)}, expected a finite number`);
   return (shape, { dtype }) => {
     if (shape.length !== 2) {
@@ -214,7 +226,9 @@ export interface DiracOptions {
  * @example new nn.Conv2d(8, 8, 3, { padding: 1, groups: 8, init: nn.init.dirac({ groups: 8 }) });
  * @see PyTorch, torch.nn.init.dirac_.
  */
-export function dirac({ groups = 1 }: DiracOptions = {}): Initializer {
+export function dirac(options: DiracOptions = {}): Initializer {
+  checkOptions('init.dirac', options, ['groups']);
+  const { groups = 1 } = options;
   return (shape, { dtype }) => {
     if (shape.length < 3 || shape.length > 5) {
       throw new ShapeError(`init.dirac: got [${shape}], expected [out, in, …kernel]; use identity for dense layers`);

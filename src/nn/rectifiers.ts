@@ -28,15 +28,18 @@ import { Module, type ModuleConfig } from './module.js';
 /** x >= 0 ? 1 : 0; derivative 0, or 1 with `straightThrough`. @see {@link step} */
 export class Step extends Module {
   readonly straightThrough: boolean;
-  constructor({ straightThrough = false }: { straightThrough?: boolean } = {}) {
+  /** @param options `straightThrough` (default false). @throws OptionError for another option. */
+  constructor(options: { straightThrough?: boolean } = {}) {
     super();
+    checkOptions('Step', options, ['straightThrough']);
+    const { straightThrough = false } = options;
     this.straightThrough = straightThrough;
   }
   override config(): ModuleConfig {
     return [{ straightThrough: this.straightThrough }];
   }
   forward(x: Tensor): Tensor {
-    return step(x, this);
+    return step(x, { straightThrough: this.straightThrough });
   }
   override toString(): string {
     return this.straightThrough ? 'Step(straight-through)' : 'Step';
@@ -55,8 +58,10 @@ export class HardTanh extends Module {
   readonly min: number;
   readonly max: number;
   /** @param options `min` < `max`, default −1 and 1. @throws OptionError otherwise. */
-  constructor({ min = -1, max = 1 }: { min?: number; max?: number } = {}) {
+  constructor(options: { min?: number; max?: number } = {}) {
     super();
+    checkOptions('HardTanh', options, ['min', 'max']);
+    const { min = -1, max = 1 } = options;
     if (!(min < max && Number.isFinite(max - min))) {
       throw new OptionError(`HardTanh: got min ${min} and max ${max}, expected finite numbers with min < max`);
     }
@@ -67,7 +72,7 @@ export class HardTanh extends Module {
     return [{ min: this.min, max: this.max }];
   }
   forward(x: Tensor): Tensor {
-    return hardTanh(x, this);
+    return hardTanh(x, { min: this.min, max: this.max });
   }
   override toString(): string {
     return `HardTanh(${this.min}, ${this.max})`;
@@ -214,7 +219,7 @@ export class Maxout extends Module {
     return [this.pieces, { axis: this.axis }];
   }
   forward(x: Tensor): Tensor {
-    return maxout(x, this.pieces, this);
+    return maxout(x, this.pieces, { axis: this.axis });
   }
   override toString(): string {
     return `Maxout(${this.pieces})`;
@@ -233,7 +238,7 @@ export class GLU extends Module {
     return [this.axis];
   }
   forward(x: Tensor): Tensor {
-    return glu(x, this);
+    return glu(x, { axis: this.axis });
   }
 }
 
@@ -249,6 +254,6 @@ export class SwiGLU extends Module {
     return [this.axis];
   }
   forward(x: Tensor): Tensor {
-    return swiglu(x, this);
+    return swiglu(x, { axis: this.axis });
   }
 }

@@ -1,6 +1,7 @@
 import { OptionError } from '../errors.js';
 import { ruledBy } from '../graph/rule.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { greater, where } from './compare.js';
 import { defineBinary, defineUnary } from './define.js';
 import { abs, add, div, elementwiseOps, exp, expm1, minimum, mul, softplus, sub } from './elementwise.js';
@@ -145,7 +146,9 @@ export function sigmoid(x: Operand): Tensor {
  * @example gelu(tensor([-1, 0, 1])); // [-0.1586553, 0, 0.8413447]
  * @see Hendrycks and Gimpel, Gaussian Error Linear Units, 2016
  */
-export function gelu(x: Operand, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+export function gelu(x: Operand, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  checkOptions('gelu', options, ['approximate']);
+  const { approximate = 'none' } = options;
   const t = operandOf('gelu', x, 'float');
   if (approximate !== 'none' && approximate !== 'tanh') {
     throw new OptionError(`gelu: approximate is ${JSON.stringify(approximate)}, expected 'none' or 'tanh'`);
@@ -205,14 +208,17 @@ export function exponentialGrad(g: Tensor, y: Tensor, x: Tensor, alpha: number, 
  * Leaky ReLU.
  * `x > 0 ? x : negativeSlope * x`
  * @param x float, any shape
- * @param negativeSlope slope below 0; default 0.01
+ * @param negativeSlope slope below 0, finite; default 0.01
  * @returns the shape of `x`
- * @throws DTypeError for integers and bool
+ * @throws OptionError for a slope that is not finite, DTypeError for integers and bool
  * @example leakyRelu(tensor([-1, 2])); // [-0.01, 2]
  * @see Maas et al., Rectifier Nonlinearities Improve Neural Network Acoustic Models, 2013
  */
 export function leakyRelu(x: Operand, negativeSlope = 0.01): Tensor {
   const t = operandOf('leakyRelu', x, 'float');
+  if (!Number.isFinite(negativeSlope)) {
+    throw new OptionError(`leakyRelu: negativeSlope is ${negativeSlope}, expected a finite number`);
+  }
   const slope = (v: Tensor) => where(greater(t, 0), v, mul(negativeSlope, v));
   return withGradient(slope(t), t, slope);
 }
@@ -221,14 +227,15 @@ export function leakyRelu(x: Operand, negativeSlope = 0.01): Tensor {
  * Exponential linear unit.
  * `x > 0 ? x : alpha * (e ** x - 1)`
  * @param x float, any shape
- * @param alpha minus the limit far below 0; default 1
+ * @param alpha minus the limit far below 0, finite; default 1
  * @returns the shape of `x`
- * @throws DTypeError for integers and bool
+ * @throws OptionError for an alpha that is not finite, DTypeError for integers and bool
  * @example elu(tensor([-1, 2])); // [-0.6321206, 2]
  * @see Clevert et al., Fast and Accurate Deep Network Learning by Exponential Linear Units, 2015
  */
 export function elu(x: Operand, alpha = 1): Tensor {
   const t = operandOf('elu', x, 'float');
+  if (!Number.isFinite(alpha)) throw new OptionError(`elu: alpha is ${alpha}, expected a finite number`);
   // The minimum keeps the unused branch finite: its derivative would be 0 * Infinity.
   const y = where(greater(t, 0), t, mul(alpha, expm1(minimum(t, 0))));
   return withGradient(y, t, (g, out) => exponentialGrad(g, out, t, alpha));

@@ -1,5 +1,6 @@
 import { DTypeError, ShapeError } from '../errors.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 import { equal, where } from './compare.js';
 import { iota, zerosLike } from './create.js';
@@ -135,7 +136,9 @@ function choice(op: string, x: Tensor, index: Operand, axis: number): { at: numb
  * @throws ShapeError when the shapes do not fit, DTypeError when the index is not an integer
  * @example gather(tensor([[1, 2], [3, 4]]), tensor([[1], [0]], { dtype: 'int32' })); // [[2], [3]]
  */
-export function gather(x: Operand, index: Operand, { axis = -1 }: AlongOptions = {}): Tensor {
+export function gather(x: Operand, index: Operand, options: AlongOptions = {}): Tensor {
+  checkOptions('gather', options, ['axis']);
+  const { axis = -1 } = options;
   const t = toTensor(x, undefined, 'gather');
   const { at, chosen } = choice('gather', t, index, axis);
   return gatherFrom(t, chosen, at);
@@ -160,7 +163,9 @@ function scattered(op: string, x: Operand, index: Operand, values: Operand, axis
  * @throws ShapeError when the shapes do not fit, DTypeError when the index is not an integer or the dtypes do not mix
  * @example scatter(zeros([3]), tensor([2], { dtype: 'int32' }), 5); // [0, 0, 5]
  */
-export function scatter(x: Operand, index: Operand, values: Operand, { axis = -1 }: AlongOptions = {}): Tensor {
+export function scatter(x: Operand, index: Operand, values: Operand, options: AlongOptions = {}): Tensor {
+  checkOptions('scatter', options, ['axis']);
+  const { axis = -1 } = options;
   return scattered('scatter', x, index, values, axis, 'set');
 }
 

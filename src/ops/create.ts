@@ -3,6 +3,7 @@ import { OptionError } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
 import { f64Words } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import type { Shape } from '../shape.js';
 import { equal } from './compare.js';
 import { defineOp, NO_GRADIENT } from './define.js';
@@ -22,7 +23,9 @@ export interface CreateOptions {
  * @throws ShapeError for an illegal shape, DTypeError when the dtype cannot hold the value
  * @example full([2], 7); // [7, 7]
  */
-export function full(shape: Shape, value: number, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
+  checkOptions('full', options, ['dtype']);
+  const { dtype = 'float32' } = options;
   if (dtype === 'bool') return fullLeaf(shape, value === 0 ? 0 : 1, dtype);
   toTensor(value, dtype, 'full');
   return fullLeaf([...shape], value, dtype);
@@ -33,6 +36,7 @@ export function full(shape: Shape, value: number, { dtype = 'float32' }: CreateO
  * @example zeros([2, 3]);
  */
 export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
+  checkOptions('zeros', options, ['dtype']);
   return full(shape, 0, options);
 }
 
@@ -41,6 +45,7 @@ export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
  * @example ones([3], { dtype: 'int32' });
  */
 export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
+  checkOptions('ones', options, ['dtype']);
   return full(shape, 1, options);
 }
 
@@ -93,6 +98,7 @@ export function iota(n: number, { start = 0, step = 1, dtype = 'int32' as 'int32
  * @example arange(1, 7, 2); // [1, 3, 5]
  */
 export function arange(first: number, second?: number, step = 1, options: CreateOptions = {}): Tensor {
+  checkOptions('arange', options, ['dtype']);
   const [start, stop] = second === undefined ? [0, first] : [first, second];
   const n = Math.max(0, Math.ceil((stop - start) / step));
   if (!Number.isFinite(n) || !Number.isFinite(start) || !Number.isFinite(step)) {
@@ -120,12 +126,9 @@ function ramp(n: number, start: number, step: number, whole: boolean, dtype: DTy
  * @throws OptionError for an illegal count or bound
  * @example linspace(0, 1, 5); // [0, 0.25, 0.5, 0.75, 1]
  */
-export function linspace(
-  start: number,
-  stop: number,
-  count: number,
-  { dtype = 'float32' }: CreateOptions = {},
-): Tensor {
+export function linspace(start: number, stop: number, count: number, options: CreateOptions = {}): Tensor {
+  checkOptions('linspace', options, ['dtype']);
+  const { dtype = 'float32' } = options;
   if (!Number.isInteger(count) || count < 0 || !Number.isFinite(start) || !Number.isFinite(stop)) {
     throw new OptionError(`linspace: got ${start}, ${stop}, ${count}, expected finite bounds and a whole count >= 0`);
   }
@@ -140,7 +143,9 @@ export function linspace(
  * @throws OptionError for an illegal size
  * @example eye(2); // [[1, 0], [0, 1]]
  */
-export function eye(rows: number, columns = rows, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+export function eye(rows: number, columns = rows, options: CreateOptions = {}): Tensor {
+  checkOptions('eye', options, ['dtype']);
+  const { dtype = 'float32' } = options;
   for (const n of [rows, columns]) {
     if (!Number.isInteger(n) || n < 0) throw new OptionError(`eye: got size ${n}, expected a whole number >= 0`);
   }
@@ -155,7 +160,9 @@ export function eye(rows: number, columns = rows, { dtype = 'float32' }: CreateO
  * @throws OptionError for an illegal number of classes
  * @example oneHot(tensor([1, 0], { dtype: 'int32' }), 3); // [[0, 1, 0], [1, 0, 0]]
  */
-export function oneHot(labels: Operand, classes: number, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+export function oneHot(labels: Operand, classes: number, options: CreateOptions = {}): Tensor {
+  checkOptions('oneHot', options, ['dtype']);
+  const { dtype = 'float32' } = options;
   if (!Number.isInteger(classes) || classes < 1) {
     throw new OptionError(`oneHot: got ${classes} classes, expected a whole number >= 1`);
   }

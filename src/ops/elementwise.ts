@@ -1,6 +1,7 @@
 import { OptionError } from '../errors.js';
 import { fullOp } from '../graph/leaves.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { sigmoid } from './activation.js';
 import { compareOps, equal, greater, greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
 import { checkDType, defineBinary, defineElementwise, defineUnary } from './define.js';
@@ -468,7 +469,9 @@ export interface SoftplusOptions {
  * @example softplus(tensor([0, 100])); // [0.6931472, 100]
  * @see Dugas et al., Incorporating Second-Order Functional Knowledge, 2000
  */
-export function softplus(x: Operand, { beta = 1, threshold = Infinity }: SoftplusOptions = {}): Tensor {
+export function softplus(x: Operand, options: SoftplusOptions = {}): Tensor {
+  checkOptions('softplus', options, ['beta', 'threshold']);
+  const { beta = 1, threshold = Infinity } = options;
   if (!(beta > 0 && beta < Infinity)) throw new OptionError(`softplus: beta is ${beta}, expected a finite number > 0`);
   if (!(threshold >= 0)) throw new OptionError(`softplus: threshold is ${threshold}, expected a number >= 0`);
   const t = toTensor(x, undefined, 'softplus');

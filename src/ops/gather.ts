@@ -1,6 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.js';
 import { type AlongOptions, scatterAddAlong } from './along.js';
 import { iota } from './create.js';
@@ -108,7 +109,9 @@ export interface TakeOptions {
  * @throws ShapeError when the axis does not exist, DTypeError when the index is not an integer
  * @example take(tensor([[1, 2], [3, 4]]), tensor([1, 1], { dtype: 'int32' })); // [[3, 4], [3, 4]]
  */
-export function take(table: Operand, index: Operand, { axis = 0 }: TakeOptions = {}): Tensor {
+export function take(table: Operand, index: Operand, options: TakeOptions = {}): Tensor {
+  checkOptions('take', options, ['axis']);
+  const { axis = 0 } = options;
   const t = toTensor(table, undefined, 'take');
   if (t.shape.length === 0) throw new ShapeError('take: got a scalar table, expected [rows, ...]');
   const at = normalizeAxis('take', axis, t.shape.length);

@@ -1,5 +1,6 @@
 import { OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
 import { add, mul } from './elementwise.js';
 import { permute, reshape } from './movement.js';
@@ -19,7 +20,9 @@ import { type Operand, operandOf, toTensor } from './operand.js';
  * @example groupNorm(tensor([[1, 3, 5, 9]]), 2); // [[-1, 1, -1, 1]]
  * @see Wu and He, Group Normalization, 2018; PyTorch, torch.nn.functional.group_norm (whose channels are the second axis)
  */
-export function groupNorm(x: Operand, groups: number, { weight, bias, eps = 1e-5 }: NormalizeOptions = {}): Tensor {
+export function groupNorm(x: Operand, groups: number, options: NormalizeOptions = {}): Tensor {
+  checkOptions('groupNorm', options, ['weight', 'bias', 'eps']);
+  const { weight, bias, eps = 1e-5 } = options;
   const t = operandOf('groupNorm', x, 'float');
   const [n, channels] = [t.shape[0], t.shape[t.shape.length - 1]];
   const positions = sizeOf(t.shape.slice(1, -1));

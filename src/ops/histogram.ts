@@ -1,6 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
 import { greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
 import { iota, ones } from './create.js';
@@ -34,7 +35,9 @@ export interface BincountOptions {
  * @throws OptionError for an illegal length, ShapeError for weights of another shape, DTypeError when x is not an integer
  * @example bincount(tensor([0, 2, 2], { dtype: 'int32' }), 4); // [1, 0, 2, 0]
  */
-export function bincount(x: Operand, length: number, { weights }: BincountOptions = {}): Tensor {
+export function bincount(x: Operand, length: number, options: BincountOptions = {}): Tensor {
+  checkOptions('bincount', options, ['weights']);
+  const { weights } = options;
   const t = toTensor(x, 'int32', 'bincount');
   if (isFloat(t.dtype)) throw new DTypeError(`bincount: got ${t.dtype}, expected whole numbers; add .cast('int32')`);
   if (!Number.isInteger(length) || length < 0) {
@@ -63,10 +66,9 @@ export interface HistogramOptions {
  * @throws OptionError for illegal bins or range, ShapeError for weights of another shape, DTypeError when x is not float
  * @example histogram(tensor([1, 2, 1]), { bins: 2, range: [0, 4] }).counts; // [2, 1]
  */
-export function histogram(
-  x: Operand,
-  { bins = 10, range, weights, density = false }: HistogramOptions = {},
-): { counts: Tensor; edges: Tensor } {
+export function histogram(x: Operand, options: HistogramOptions = {}): { counts: Tensor; edges: Tensor } {
+  checkOptions('histogram', options, ['bins', 'range', 'weights', 'density']);
+  const { bins = 10, range, weights, density = false } = options;
   const t = operandOf('histogram', x, 'float');
   if (!Number.isInteger(bins) || bins < 1) {
     throw new OptionError(`histogram: got ${bins} bins, expected a whole number >= 1`);

@@ -1,6 +1,7 @@
 import { ShapeError } from '../errors.js';
 import type { RefArray } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { broadcastShapes, type Shape, sizeOf } from '../shape.js';
 import { batchRows, defineOp } from './define.js';
 import { add, mul, neg } from './elementwise.js';
@@ -220,6 +221,7 @@ export interface SolveTriangularOptions {
  * @see Golub and Van Loan, Matrix Computations, 3.1
  */
 export function solveTriangular(a: Operand, b: Operand, options: SolveTriangularOptions = {}): Tensor {
+  checkOptions('solveTriangular', options, ['upper', 'trans', 'unitDiagonal']);
   const { upper = false, trans = false, unitDiagonal = false } = options;
   const { matrix, right, restore } = systemOf('solveTriangular', a, b);
   return restore(triangular(matrix, right, { upper, trans, unit: unitDiagonal }));

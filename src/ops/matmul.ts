@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { broadcastShapes, type Shape, sizeOf, stridesOf } from '../shape.js';
 import { type ArrayReference, checkDType, defineOp, forEachCoordinate, indexOf } from './define.js';
 import { add, mul } from './elementwise.js';
@@ -96,7 +97,9 @@ function mismatch(
  * @throws ShapeError when inner sizes differ or batches do not broadcast, DTypeError for integers
  * @example matmul(tensor([[1, 2], [3, 4]]), tensor([[1], [1]])); // [[3], [7]]
  */
-export function matmul(a: Operand, b: Operand, { transA = false, transB = false }: MatmulOptions = {}): Tensor {
+export function matmul(a: Operand, b: Operand, options: MatmulOptions = {}): Tensor {
+  checkOptions('matmul', options, ['transA', 'transB']);
+  const { transA = false, transB = false } = options;
   const [x, y] = operandPair('matmul', a, b);
   checkDType('matmul', x.dtype, 'float');
   if (x.shape.length === 0 || y.shape.length === 0) {

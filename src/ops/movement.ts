@@ -3,6 +3,7 @@ import { didYouMean, OptionError, ShapeError } from '../errors.js';
 import { aliasOp } from '../graph/alias.js';
 import type { OpDef, View } from '../graph/op.js';
 import { type Attrs, build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 import { coordinateReference, defineOp, forEachCoordinate, indexOf, NO_GRADIENT } from './define.js';
 import { cast, type Operand, toTensor } from './operand.js';
@@ -510,11 +511,9 @@ const PAD_MODES = ['constant', 'reflect', 'replicate', 'circular'] as const;
  * @example pad(tensor([1, 2]), [[1, 2]]); // [0, 1, 2, 0, 0]
  * @see NumPy, numpy.pad (reflect, edge, wrap); PyTorch, torch.nn.functional.pad
  */
-export function pad(
-  x: Operand,
-  widths: readonly (readonly [number, number])[],
-  { mode = 'constant', value = 0 }: PadOptions = {},
-): Tensor {
+export function pad(x: Operand, widths: readonly (readonly [number, number])[], options: PadOptions = {}): Tensor {
+  checkOptions('pad', options, ['mode', 'value']);
+  const { mode = 'constant', value = 0 } = options;
   const t = toTensor(x, undefined, 'pad');
   const legal = widths.every((w) => w.length === 2 && w.every((n) => Number.isInteger(n) && n >= 0));
   if (widths.length > t.shape.length || !legal) {

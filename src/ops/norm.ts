@@ -1,6 +1,7 @@
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { f64Words, type RefArray } from '../graph/op.js';
 import { type Attrs, buildAll, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
 import { checkDType, defineOp } from './define.js';
 import { add, div, mul, neg, rsqrt, square, sub } from './elementwise.js';
@@ -405,6 +406,7 @@ export interface NormalizeOptions {
  */
 export function layerNorm(x: Operand, normalizedShape: Shape, options: NormalizeOptions = {}): Tensor {
   const t = operandOf('layerNorm', x, 'float');
+  checkOptions('layerNorm', options, ['weight', 'bias', 'eps']);
   const { weight, bias, eps = 1e-5 } = options;
   checkEps('layerNorm', eps);
   const { rows, cols } = rowsOf('layerNorm', t, normalizedShape);
@@ -442,6 +444,7 @@ export interface RmsNormOptions {
  * @see Zhang and Sennrich, Root Mean Square Layer Normalization, 2019; PyTorch, torch.nn.functional.rms_norm
  */
 export function rmsNorm(x: Operand, normalizedShape: Shape, options: RmsNormOptions = {}): Tensor {
+  checkOptions('rmsNorm', options, ['weight', 'eps']);
   const t = operandOf('rmsNorm', x, 'float');
   const eps = options.eps ?? (t.dtype === 'float64' ? 2 ** -52 : 2 ** -23);
   checkEps('rmsNorm', eps);
@@ -462,10 +465,9 @@ export function rmsNorm(x: Operand, normalizedShape: Shape, options: RmsNormOpti
  * @example batchNorm(tensor([[1], [3]])).y; // [[-1], [1]]
  * @see Ioffe and Szegedy, Batch Normalization, 2015
  */
-export function batchNorm(
-  x: Operand,
-  { weight, bias, eps = 1e-5 }: NormalizeOptions = {},
-): { y: Tensor; mean: Tensor; variance: Tensor } {
+export function batchNorm(x: Operand, options: NormalizeOptions = {}): { y: Tensor; mean: Tensor; variance: Tensor } {
+  checkOptions('batchNorm', options, ['weight', 'bias', 'eps']);
+  const { weight, bias, eps = 1e-5 } = options;
   const t = operandOf('batchNorm', x, 'float');
   checkEps('batchNorm', eps);
   const channels = t.shape[t.shape.length - 1];

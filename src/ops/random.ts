@@ -5,6 +5,7 @@ import { f64Words, type Lowering, type OpDef } from '../graph/op.js';
 import { nextOpIndex, opDraw } from '../graph/rng.js';
 import { type Attrs, build, type Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
+import { checkOptions } from '../options.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { equal, where } from './compare.js';
 import { type ArrayReference, defineOp } from './define.js';
@@ -102,10 +103,9 @@ function random(op: OpDef, shape: Shape, a: number, b: number, dtype: DType): Te
  * @example seed(1); uniform([2, 3], { low: -1 });
  * @see Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011
  */
-export function uniform(
-  shape: Shape,
-  { low = 0, high = 1, dtype = 'float32' }: { low?: number; high?: number; dtype?: DType } = {},
-): Tensor {
+export function uniform(shape: Shape, options: { low?: number; high?: number; dtype?: DType } = {}): Tensor {
+  checkOptions('uniform', options, ['low', 'high', 'dtype']);
+  const { low = 0, high = 1, dtype = 'float32' } = options;
   if (!(low < high) || !Number.isFinite(high - low)) {
     throw new OptionError(`uniform: got low ${low} and high ${high}, expected finite numbers with low < high`);
   }
@@ -121,10 +121,9 @@ export function uniform(
  * @example seed(1); normal([2, 3], { std: 0.02 });
  * @see Box and Muller, A Note on the Generation of Random Normal Deviates, 1958
  */
-export function normal(
-  shape: Shape,
-  { mean = 0, std = 1, dtype = 'float32' }: { mean?: number; std?: number; dtype?: DType } = {},
-): Tensor {
+export function normal(shape: Shape, options: { mean?: number; std?: number; dtype?: DType } = {}): Tensor {
+  checkOptions('normal', options, ['mean', 'std', 'dtype']);
+  const { mean = 0, std = 1, dtype = 'float32' } = options;
   if (!Number.isFinite(mean) || !Number.isFinite(std) || std < 0) {
     throw new OptionError(`normal: got mean ${mean} and std ${std}, expected finite numbers and std >= 0`);
   }
@@ -139,7 +138,9 @@ export function normal(
  * @throws OptionError when p is not a probability
  * @example seed(1); bernoulli([4], { p: 0.2, dtype: 'bool' });
  */
-export function bernoulli(shape: Shape, { p = 0.5, dtype = 'float32' }: { p?: number; dtype?: DType } = {}): Tensor {
+export function bernoulli(shape: Shape, options: { p?: number; dtype?: DType } = {}): Tensor {
+  checkOptions('bernoulli', options, ['p', 'dtype']);
+  const { p = 0.5, dtype = 'float32' } = options;
   checkProbability('bernoulli', p);
   return cast(random(randomOps.bernoulli, shape, p, 0, dtype === 'float64' ? 'float64' : 'float32'), dtype);
 }

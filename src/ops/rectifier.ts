@@ -2,6 +2,7 @@ import { OptionError, ShapeError } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
 import { ruledBy } from '../graph/rule.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis } from '../shape.js';
 import { exponentialGrad, relu, sigmoid, silu, withGradient } from './activation.js';
 import { greater, greaterEqual, isFinite as isFiniteOp, isNaN as isNaNOp, where } from './compare.js';
@@ -25,7 +26,9 @@ const SELU_ALPHA = 1.6732632423543772;
  * @example step(tensor([-1, 0, 2])); // [0, 1, 1]
  * @see Bengio, Léonard and Courville, Estimating or Propagating Gradients Through Stochastic Neurons, 2013
  */
-export function step(x: Operand, { straightThrough = false }: { straightThrough?: boolean } = {}): Tensor {
+export function step(x: Operand, options: { straightThrough?: boolean } = {}): Tensor {
+  checkOptions('step', options, ['straightThrough']);
+  const { straightThrough = false } = options;
   const t = operandOf('step', x, 'float');
   const hard = where(isNaNOp(t), stopGradient(t), cast(greaterEqual(t, 0), t.dtype));
   // x - stopGradient(x) is exactly 0 with derivative 1.
@@ -47,7 +50,9 @@ function clamped(t: Tensor, low: number, high: number): Tensor {
  * @example hardTanh(tensor([-3, 0.5, 2])); // [-1, 0.5, 1]
  * @see Collobert, Large Scale Machine Learning, 2004
  */
-export function hardTanh(x: Operand, { min = -1, max: top = 1 }: { min?: number; max?: number } = {}): Tensor {
+export function hardTanh(x: Operand, options: { min?: number; max?: number } = {}): Tensor {
+  checkOptions('hardTanh', options, ['min', 'max']);
+  const { min = -1, max: top = 1 } = options;
   if (!(min < top && Number.isFinite(top - min))) {
     throw new OptionError(`hardTanh: got min ${min} and max ${top}, expected finite numbers with min < max`);
   }
@@ -177,7 +182,9 @@ export interface AxisOptions {
  * @example maxout(tensor([1, 5, 4, 2]), 2); // [5, 4]
  * @see Goodfellow et al., Maxout Networks, 2013
  */
-export function maxout(x: Operand, pieces: number, { axis = -1 }: AxisOptions = {}): Tensor {
+export function maxout(x: Operand, pieces: number, options: AxisOptions = {}): Tensor {
+  checkOptions('maxout', options, ['axis']);
+  const { axis = -1 } = options;
   const t = operandOf('maxout', x, 'float');
   if (!Number.isInteger(pieces) || pieces < 1) {
     throw new OptionError(`maxout: pieces is ${pieces}, expected a whole number >= 1`);
@@ -211,7 +218,9 @@ function halves(op: string, x: Operand, axis: number): Tensor[] {
  * @example glu(tensor([3, 0])); // [1.5]
  * @see Dauphin et al., Language Modeling with Gated Convolutional Networks, 2017
  */
-export function glu(x: Operand, { axis = -1 }: AxisOptions = {}): Tensor {
+export function glu(x: Operand, options: AxisOptions = {}): Tensor {
+  checkOptions('glu', options, ['axis']);
+  const { axis = -1 } = options;
   const [a, b] = halves('glu', x, axis);
   return mul(a, sigmoid(b));
 }
@@ -226,7 +235,9 @@ export function glu(x: Operand, { axis = -1 }: AxisOptions = {}): Tensor {
  * @example swiglu(tensor([1, 2])); // [1.4621172]
  * @see Shazeer, GLU Variants Improve Transformer, 2020
  */
-export function swiglu(x: Operand, { axis = -1 }: AxisOptions = {}): Tensor {
+export function swiglu(x: Operand, options: AxisOptions = {}): Tensor {
+  checkOptions('swiglu', options, ['axis']);
+  const { axis = -1 } = options;
   const [gate, value] = halves('swiglu', x, axis);
   return mul(silu(gate), value);
 }

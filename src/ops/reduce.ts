@@ -2,6 +2,7 @@ import { isFloat } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import type { OpDef } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxes, normalizeAxis, type Shape, sizeOf, stridesOf } from '../shape.js';
 import { equal, isFinite as finite, greater, notEqual, where } from './compare.js';
 import { iota } from './create.js';
@@ -175,6 +176,8 @@ function reduce(op: OpDef, x: Tensor, { axis, keepDims = false, ties = 'first' }
   return build(op, [wide], ties === 'first' ? { axes, keepDims } : { axes, keepDims, ties });
 }
 
+/** What every reduction understands. */
+const REDUCE = ['axis', 'keepDims'] as const;
 const TIES = ['first', 'share', 'sum'] as const;
 
 export interface ExtremeOptions extends ReduceOptions {
@@ -194,6 +197,7 @@ export interface ExtremeOptions extends ReduceOptions {
  * @example sum(tensor([[1, 2], [3, 4]]), { axis: 0 }); // [4, 6]
  */
 export function sum(x: Operand, options: ReduceOptions = {}): Tensor {
+  checkOptions('sum', options, REDUCE);
   return reduce(reduceOps.sum, toTensor(x, undefined, 'sum'), options);
 }
 
@@ -206,6 +210,7 @@ export function sum(x: Operand, options: ReduceOptions = {}): Tensor {
  * @example prod(tensor([2, 3, 4])); // 24
  */
 export function prod(x: Operand, options: ReduceOptions = {}): Tensor {
+  checkOptions('prod', options, REDUCE);
   return reduce(reduceOps.prod, toTensor(x, undefined, 'prod'), options);
 }
 
@@ -218,6 +223,7 @@ export function prod(x: Operand, options: ReduceOptions = {}): Tensor {
  * @example max(tensor([[1, 5], [7, 2]]), { axis: 1 }); // [5, 7]
  */
 export function max(x: Operand, options: ExtremeOptions = {}): Tensor {
+  checkOptions('max', options, [...REDUCE, 'ties']);
   const t = toTensor(x, undefined, 'max');
   return cast(reduce(reduceOps.max, t, options), t.dtype);
 }
@@ -231,11 +237,14 @@ export function max(x: Operand, options: ExtremeOptions = {}): Tensor {
  * @example min(tensor([[1, 5], [7, 2]]), { axis: 1 }); // [1, 2]
  */
 export function min(x: Operand, options: ExtremeOptions = {}): Tensor {
+  checkOptions('min', options, [...REDUCE, 'ties']);
   const t = toTensor(x, undefined, 'min');
   return cast(reduce(reduceOps.min, t, options), t.dtype);
 }
 
-function argReduce(op: OpDef, x: Operand, { axis, keepDims = false }: ArgReduceOptions): Tensor {
+function argReduce(op: OpDef, x: Operand, options: ArgReduceOptions): Tensor {
+  checkOptions(op.name, options, REDUCE);
+  const { axis, keepDims = false } = options;
   const t = toTensor(x, undefined, op.name);
   const wide = isFloat(t.dtype) ? t : cast(t, 'int32');
   const rank = t.shape.length;
@@ -290,6 +299,7 @@ export function argmin(x: Operand, options: ArgReduceOptions = {}): Tensor {
  * @example any(tensor([[0, 1], [0, 0]]), { axis: 1 }); // [true, false]
  */
 export function any(x: Operand, options: ReduceOptions = {}): Tensor {
+  checkOptions('any', options, REDUCE);
   return greater(sum(notEqual(x, 0), options), 0);
 }
 
@@ -301,6 +311,7 @@ export function any(x: Operand, options: ReduceOptions = {}): Tensor {
  * @example all(tensor([[0, 1], [1, 1]]), { axis: 1 }); // [false, true]
  */
 export function all(x: Operand, options: ReduceOptions = {}): Tensor {
+  checkOptions('all', options, REDUCE);
   return equal(sum(equal(x, 0), options), 0);
 }
 
@@ -317,6 +328,7 @@ function countAlong(op: string, shape: Shape, axis: ReduceOptions['axis']): numb
  * @example mean(tensor([[1, 2], [3, 4]]), { axis: 0 }); // [2, 3]
  */
 export function mean(x: Operand, options: ReduceOptions = {}): Tensor {
+  checkOptions('mean', options, REDUCE);
   const t = operandOf('mean', x, 'float');
   return div(sum(t, options), countAlong('mean', t.shape, options.axis));
 }
@@ -335,6 +347,7 @@ export interface VarianceOptions extends ReduceOptions {
  * @example variance(tensor([1, 2, 3, 4])); // 1.6666667
  */
 export function variance(x: Operand, { correction = 1, ...options }: VarianceOptions = {}): Tensor {
+  checkOptions('variance', options, REDUCE);
   const t = operandOf('variance', x, 'float');
   const n = countAlong('variance', t.shape, options.axis);
   const centered = sub(t, mean(t, { ...options, keepDims: true }));
@@ -350,6 +363,7 @@ export function variance(x: Operand, { correction = 1, ...options }: VarianceOpt
  * @example std(tensor([1, 2, 3, 4])); // 1.2909944
  */
 export function std(x: Operand, options: VarianceOptions = {}): Tensor {
+  checkOptions('std', options, [...REDUCE, 'correction']);
   return rootOf(variance(x, options));
 }
 
@@ -368,6 +382,7 @@ function rootOf(s: Tensor): Tensor {
  * @example logSumExp(tensor([1000, 1000])); // 1000.6931
  */
 export function logSumExp(x: Operand, options: ReduceOptions = {}): Tensor {
+  checkOptions('logSumExp', options, REDUCE);
   const t = operandOf('logSumExp', x, 'float');
   const top = stopGradient(max(t, { ...options, keepDims: true }));
   const shift = where(finite(top), top, 0);
@@ -392,6 +407,7 @@ export interface NormOptions extends ReduceOptions {
  * @example norm(tensor([3, 4])); // 5
  */
 export function norm(x: Operand, { ord = 2, ...options }: NormOptions = {}): Tensor {
+  checkOptions('norm', options, REDUCE);
   const t = operandOf('norm', x, 'float');
   if (ord === 'fro') return norm(t, options);
   if (typeof ord !== 'number' || Number.isNaN(ord)) {
@@ -428,7 +444,9 @@ export interface RenormOptions {
  * @example renorm(tensor([[3, 4], [0, 1]]), 1); // [[0.6, 0.8], [0, 1]]
  * @see Srebro and Shraibman, Rank, Trace-Norm and Max-Norm, 2005; PyTorch, torch.renorm
  */
-export function renorm(x: Operand, limit: number, { ord = 2, axis = 0 }: RenormOptions = {}): Tensor {
+export function renorm(x: Operand, limit: number, options: RenormOptions = {}): Tensor {
+  checkOptions('renorm', options, ['ord', 'axis']);
+  const { ord = 2, axis = 0 } = options;
   const t = operandOf('renorm', x, 'float');
   if (!(limit >= 0 && limit < Infinity)) {
     throw new OptionError(`renorm: got limit ${limit}, expected a finite number >= 0`);

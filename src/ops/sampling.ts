@@ -1,5 +1,6 @@
 import { OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import type { Shape } from '../shape.js';
 import { lessEqual } from './compare.js';
 import { add, floor, minimum, mul } from './elementwise.js';
@@ -27,7 +28,9 @@ export interface CategoricalOptions {
  * @example seed(1); categorical(tensor([0, 0, 5]), { shape: [4] });
  * @see Devroye, Non-Uniform Random Variate Generation, III.2
  */
-export function categorical(logits: Operand, { shape = [], fromLogits = true }: CategoricalOptions = {}): Tensor {
+export function categorical(logits: Operand, options: CategoricalOptions = {}): Tensor {
+  checkOptions('categorical', options, ['shape', 'fromLogits']);
+  const { shape = [], fromLogits = true } = options;
   const t = operandOf('categorical', logits, 'float');
   const classes = t.shape[t.shape.length - 1];
   if (t.shape.length === 0 || classes === 0) {

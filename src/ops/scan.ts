@@ -1,4 +1,5 @@
 import { build, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis, type Shape, sizeOf } from '../shape.js';
 import { type ArrayReference, batchAlong, checkDType, defineOp } from './define.js';
 import { mul } from './elementwise.js';
@@ -134,6 +135,7 @@ function scan(op: 'cumsum' | 'cumprod', x: Operand, { axis = -1, reverse = false
  * @example cumsum(tensor([1, 2, 3])); // [1, 3, 6]
  */
 export function cumsum(x: Operand, options: ScanOptions = {}): Tensor {
+  checkOptions('cumsum', options, ['axis', 'reverse']);
   return scan('cumsum', x, options);
 }
 
@@ -147,5 +149,6 @@ export function cumsum(x: Operand, options: ScanOptions = {}): Tensor {
  * @example cumprod(tensor([1, 2, 3])); // [1, 2, 6]
  */
 export function cumprod(x: Operand, options: ScanOptions = {}): Tensor {
+  checkOptions('cumprod', options, ['axis', 'reverse']);
   return scan('cumprod', x, options);
 }

@@ -2,6 +2,7 @@ import { isFloat } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import type { Aval } from '../graph/op.js';
 import { build, buildAll, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { oneHot } from './create.js';
 import { type ArrayReference, batchRows, checkDType, defineOp } from './define.js';
@@ -190,7 +191,9 @@ function alongAxis(name: 'softmax' | 'logSoftmax', x: Operand, axis: number): Te
  * @throws ShapeError when the axis does not exist, DTypeError for integers and bool
  * @example softmax(tensor([0, 0])); // [0.5, 0.5]
  */
-export function softmax(x: Operand, { axis = -1 }: SoftmaxOptions = {}): Tensor {
+export function softmax(x: Operand, options: SoftmaxOptions = {}): Tensor {
+  checkOptions('softmax', options, ['axis']);
+  const { axis = -1 } = options;
   return alongAxis('softmax', x, axis);
 }
 
@@ -202,7 +205,9 @@ export function softmax(x: Operand, { axis = -1 }: SoftmaxOptions = {}): Tensor 
  * @throws ShapeError when the axis does not exist, DTypeError for integers and bool
  * @example logSoftmax(tensor([0, 0])); // [-0.6931472, -0.6931472]
  */
-export function logSoftmax(x: Operand, { axis = -1 }: SoftmaxOptions = {}): Tensor {
+export function logSoftmax(x: Operand, options: SoftmaxOptions = {}): Tensor {
+  checkOptions('logSoftmax', options, ['axis']);
+  const { axis = -1 } = options;
   return alongAxis('logSoftmax', x, axis);
 }
 

@@ -1,6 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import { buildAll, type Tensor } from '../graph/tensor.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { scatterInto } from './along.js';
 import { batchRows, defineOp } from './define.js';
@@ -90,7 +91,9 @@ export interface SortOptions {
  * @throws ShapeError when the axis does not exist
  * @example sort(tensor([3, 1, 2])); // [1, 2, 3]
  */
-export function sort(x: Operand, { axis = -1, descending = false }: SortOptions = {}): Tensor {
+export function sort(x: Operand, options: SortOptions = {}): Tensor {
+  checkOptions('sort', options, ['axis', 'descending']);
+  const { axis = -1, descending = false } = options;
   return sorted('sort', x, axis, null, descending)[0];
 }
 
@@ -102,7 +105,9 @@ export function sort(x: Operand, { axis = -1, descending = false }: SortOptions 
  * @throws ShapeError when the axis does not exist
  * @example argsort(tensor([3, 1, 2])); // [1, 2, 0]
  */
-export function argsort(x: Operand, { axis = -1, descending = false }: SortOptions = {}): Tensor {
+export function argsort(x: Operand, options: SortOptions = {}): Tensor {
+  checkOptions('argsort', options, ['axis', 'descending']);
+  const { axis = -1, descending = false } = options;
   return sorted('argsort', x, axis, null, descending)[1];
 }
 
@@ -122,11 +127,9 @@ export interface TopKOptions {
  * @throws OptionError for an illegal k, ShapeError when k is larger than the axis or the axis does not exist
  * @example topK(tensor([3, 1, 4]), 2).indices; // [2, 0]
  */
-export function topK(
-  x: Operand,
-  k: number,
-  { axis = -1, largest = true }: TopKOptions = {},
-): { values: Tensor; indices: Tensor } {
+export function topK(x: Operand, k: number, options: TopKOptions = {}): { values: Tensor; indices: Tensor } {
+  checkOptions('topK', options, ['axis', 'largest']);
+  const { axis = -1, largest = true } = options;
   const [values, indices] = sorted('topK', x, axis, k, largest);
   return { values, indices };
 }

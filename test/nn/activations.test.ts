@@ -9,6 +9,7 @@ import {
   glu,
   grad,
   hardTanh,
+  leakyRelu,
   maxout,
   nn,
   normal,
@@ -224,6 +225,13 @@ describe('errors', () => {
     ['softplus: beta is 0', OptionError, () => softplus(x, { beta: 0 })],
     ['softplus: threshold is NaN', OptionError, () => softplus(x, { threshold: Number.NaN })],
     ['Softplus: threshold is -1', OptionError, () => new nn.Softplus({ threshold: -1 })],
+    ['elu: alpha is NaN', OptionError, () => elu(x, Number.NaN)],
+    ['ELU: alpha is Infinity', OptionError, () => new nn.ELU(Infinity)],
+    ['leakyRelu: negativeSlope is NaN', OptionError, () => leakyRelu(x, Number.NaN)],
+    ['LeakyReLU: negativeSlope is NaN', OptionError, () => new nn.LeakyReLU(Number.NaN)],
+    ['HardTanh: unknown option "low"', OptionError, () => new nn.HardTanh({ low: 0 } as never)],
+    ['Did you mean "approximate"', OptionError, () => new nn.GELU({ aproximate: 'tanh' } as never)],
+    ['Did you mean "straightThrough"', OptionError, () => new nn.Step({ straightthrough: true } as never)],
     ['step: got int32', DTypeError, () => step(zeros([1], { dtype: 'int32' }))],
   ])('%s', (message, kind, run) => {
     expect(run).toThrow(kind);

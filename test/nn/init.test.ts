@@ -319,6 +319,13 @@ describe('initFor', () => {
 describe('bad input', () => {
   it.each([
     ['init.fanInUniform: bound is "half"', () => init.fanInUniform({ bound: 'half' as 'rsqrt' })],
+    ['init.constant: got NaN, expected a finite number', () => init.constant(Number.NaN)],
+    ['init.uniform: got low 0 and high Infinity', () => init.uniform(0, Infinity)],
+    ['init.normal: got mean NaN and std 1', () => init.normal(Number.NaN)],
+    ['init.xavierUniform: unknown option "gian"', () => init.xavierUniform({ gian: 2 } as never)],
+    ['init.kaimingNormal: unknown option "nonlinearity"', () => init.kaimingNormal({ nonlinearity: 'relu' } as never)],
+    ['init.truncatedNormal: unknown option "max"', () => init.truncatedNormal({ max: 2 } as never)],
+    ['init.sparse: unknown option "nonzero"', () => init.sparse({ nonzero: 2 } as never)],
     ['init.xavierUniform: gain is 0', () => init.xavierUniform({ gain: 0 })],
     ['init.xavierNormal: gain is NaN', () => init.xavierNormal({ gain: Number.NaN })],
     ['init.kaimingNormal: mode is "fan_in"', () => init.kaimingNormal({ mode: 'fan_in' as 'fanIn' })],

@@ -467,6 +467,67 @@ describe('dtypes', () => {
   });
 });
 
+describe('an option that an operation does not have', () => {
+  const misspelt = { keepdims: true } as never;
+  const others = { dim: 0 } as never;
+  it.each<[string, () => unknown]>([
+    ['sum', () => ops.sum(x, misspelt)],
+    ['prod', () => ops.prod(x, misspelt)],
+    ['max', () => ops.max(x, misspelt)],
+    ['min', () => ops.min(x, misspelt)],
+    ['mean', () => ops.mean(x, misspelt)],
+    ['any', () => ops.any(x, misspelt)],
+    ['all', () => ops.all(x, misspelt)],
+    ['logSumExp', () => ops.logSumExp(x, misspelt)],
+    ['variance', () => ops.variance(x, misspelt)],
+    ['std', () => ops.std(x, misspelt)],
+    ['norm', () => ops.norm(x, misspelt)],
+    ['argmax', () => ops.argmax(x, misspelt)],
+    ['argmin', () => ops.argmin(x, misspelt)],
+    ['renorm', () => ops.renorm(x, 1, others)],
+    ['cumsum', () => ops.cumsum(x, others)],
+    ['cumprod', () => ops.cumprod(x, others)],
+    ['sort', () => ops.sort(x, others)],
+    ['argsort', () => ops.argsort(x, others)],
+    ['topK', () => ops.topK(x, 1, others)],
+    ['softmax', () => ops.softmax(x, others)],
+    ['logSoftmax', () => ops.logSoftmax(x, others)],
+    ['maxout', () => ops.maxout(x, 3, others)],
+    ['glu', () => ops.glu(x, others)],
+    ['swiglu', () => ops.swiglu(x, others)],
+    ['step', () => ops.step(x, others)],
+    ['hardTanh', () => ops.hardTanh(x, others)],
+    ['gelu', () => ops.gelu(x, others)],
+    ['softplus', () => ops.softplus(x, others)],
+    ['take', () => ops.take(x, n, others)],
+    ['gather', () => ops.gather(x, n, others)],
+    ['scatter', () => ops.scatter(x, n, 0, others)],
+    ['pad', () => ops.pad(x, [], others)],
+    ['matmul', () => ops.matmul(x, x, others)],
+    ['solveTriangular', () => ops.solveTriangular(x, x, others)],
+    ['histogram', () => ops.histogram(x, others)],
+    ['bincount', () => ops.bincount(n, 2, others)],
+    ['layerNorm', () => ops.layerNorm(x, [3], others)],
+    ['rmsNorm', () => ops.rmsNorm(x, [3], others)],
+    ['batchNorm', () => ops.batchNorm(x, others)],
+    ['groupNorm', () => ops.groupNorm(x, 3, others)],
+    ['zeros', () => ops.zeros([2], others)],
+    ['ones', () => ops.ones([2], others)],
+    ['uniform', () => ops.uniform([2], others)],
+    ['normal', () => ops.normal([2], others)],
+    ['bernoulli', () => ops.bernoulli([2], others)],
+    ['full', () => ops.full([2], 1, others)],
+    ['arange', () => ops.arange(0, 2, 1, others)],
+    ['linspace', () => ops.linspace(0, 1, 2, others)],
+    ['eye', () => ops.eye(2, 2, others)],
+    ['oneHot', () => ops.oneHot(n, 2, others)],
+    ['categorical', () => ops.categorical(x, others)],
+  ])('is refused by %s', (name, call) => {
+    expect(call).toThrow(OptionError);
+    expect(call).toThrow(`${name}: unknown option "`);
+  });
+});
+
 describe('methods', () => {
   it('are the functions with the tensor first', () => {
     const y = x.reshape([3, 2]).transpose().add(1).mul(x).sum({ axis: 1, keepDims: true });
