@@ -197,6 +197,8 @@ export const SECTIONS = [
       ['He/Kaiming', 'kaimingNormal kaimingUniform'],
       ['Structured', 'orthogonal sparse identity dirac'],
       ['By the activation that follows', 'initFor'],
+      ['Output bias from class frequencies', 'outputBias'],
+      ['Fans and gains', 'fansOf gain'],
     ],
   },
   {
@@ -225,7 +227,7 @@ export const SECTIONS = [
     gradient: ['test/nn/*.test.ts', ...REGISTRY],
     guide: ['regularisation', 'normalisation'],
     rows: [
-      ['Penalties', 'l1 l2 elasticNet', { guide: ['losses'] }],
+      ['Penalties', 'l1 l2 elasticNet weightPenalty', { guide: ['losses', 'regularisation'] }],
       ['Dropouts', 'Dropout Dropout1d Dropout2d AlphaDropout DropPath'],
       ['Batch norm', 'BatchNorm1d BatchNorm2d'],
       ['Layer, RMS, instance, group norm', 'LayerNorm RMSNorm InstanceNorm1d InstanceNorm2d GroupNorm'],
@@ -298,6 +300,11 @@ export const SECTIONS = [
       ['Probabilities', 'logLoss perplexity calibrationError reliability'],
       ['Regression', 'meanAbsoluteError meanSquaredError rootMeanSquaredError rSquared'],
       [
+        'Pictures: learning curves, decision boundary, loss surface with the path, over-fitting by width, unrolled RNN',
+        'learningCurve decisionBoundary lossSurface hiddenWidth unrolledRnn',
+        { golden: ['test/plot/*.test.ts', 'test/diagnostics/*.test.ts'], guide: ['pictures'] },
+      ],
+      [
         'Norms, updates, dead units, saturation, warnings, verdict',
         'diagnose verdict Monitor',
         { golden: ['test/diagnostics/*.test.ts'], guide: ['diagnostics'] },
@@ -308,9 +315,13 @@ export const SECTIONS = [
 
 /** Figures of the course notes: what they show, the number, and the tests where it stands. */
 export const FIGURES = [
+  ['Insurance by age: a linear fit cut at 0.5 beside the sigmoid', 'age → bought', 'test/classic/*.test.ts'],
+  ['Age and affordability', '(age, affordability) → bought', 'test/classic/*.test.ts'],
   ['Insurance by age: the neuron says yes exactly from x = 36.43', '36.43', 'test/classic/*.test.ts'],
   ['The neuron with w = (1, 1): squared error of 0.99', '0.9801', 'test/classic/*.test.ts'],
+  ['The AND gate by hand: w = (0.5, 0.5), b = −0.7', 'w = (0.5, 0.5), b = −0.7', 'test/classic/*.test.ts'],
   ['AND converges, XOR never does', 'XOR', 'test/classic/*.test.ts'],
+  ['The line through five points: w = 0.5, b = −1.5', 'w = 0.5, b = −1.5', 'test/classic/*.test.ts'],
   ['House prices: first error', '-1133', 'test/classic/*.test.ts'],
   ['House prices: squared', '1283689', 'test/classic/*.test.ts'],
   ['House prices: mean squared error', '1650258.1667', 'test/classic/*.test.ts'],
@@ -318,10 +329,20 @@ export const FIGURES = [
   ['Six samples, batches of 6, 2, 1: updates an epoch', '1, 3 and 6', 'test/classic/*.test.ts'],
   ['Exponential decay after 10 epochs', '0.0905', 'test/schedules/*.test.ts'],
   ['Inverse time after 10 epochs', '0.0909', 'test/schedules/*.test.ts'],
+  ['Step decay after 5 epochs', '0.05 after 5', 'test/schedules/*.test.ts'],
   ['Step decay after 10 epochs', '0.025', 'test/schedules/*.test.ts'],
   ['Cross-entropy of four predictions', '0.8644', 'test/losses/*.test.ts'],
   ['Softmax of [4.2, 1.1, -3.5]', '0.9565', 'test/losses/*.test.ts'],
   ['The bowl x² + 4y²: momentum needs fewer steps', 'bowl', 'test/optim/*.test.ts'],
   ['Rosenbrock’s valley', 'Rosenbrock', 'test/optim/*.test.ts'],
-  ['2¹⁰ paths in linear time, sin(w²) + cos(w²), the composed sigmoid', 'paths', 'test/autodiff/*.test.ts'],
+  ['The bias correction of averages, and their window', 'effective window of 1 / (1 − β)', 'test/optim/*.test.ts'],
+  ['Drills: derivatives of 2x⁴ − 7y²⁰ + z + 5', '8x³, −140y¹⁹, 1', 'test/autodiff/*.test.ts'],
+  ['Drills: x − 3 + 2y, a constant, 9x', '1 and 2; a constant: 0; 9x: 9', 'test/autodiff/*.test.ts'],
+  ['Chain rule: sin(w²) + cos(w²)', '−2w·sin(w²) + 2w·cos(w²)', 'test/autodiff/*.test.ts'],
+  ['Product rule: cos·sin and (x + 5)(x − 2)', '2x + 3', 'test/autodiff/*.test.ts'],
+  ['The composed sigmoid', 'dσ(σ(w))/dw', 'test/autodiff/*.test.ts'],
+  ['Softmax and cross-entropy: gradient at the logits', 'oᵢ − yᵢ', 'test/autodiff/*.test.ts'],
+  ['σ stays stable', 'σ at ±200', 'test/autodiff/*.test.ts'],
+  ['Derivatives at kinks', 'subgradients', 'test/autodiff/*.test.ts'],
+  ['2¹⁰ paths in linear time', '2¹⁰ paths', 'test/autodiff/*.test.ts'],
 ];

@@ -16,7 +16,10 @@ import {
 import { checkOptions } from '../options.js';
 import { Module, type ModuleConfig } from './module.js';
 
-/** Returns its input; a place holder. */
+/**
+ * Returns its input; a place holder.
+ * @example new nn.Identity().forward(tensor([-1, 2])); // [-1, 2]
+ */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
     return x;
@@ -30,21 +33,30 @@ export class ReLU extends Module {
   }
 }
 
-/** tanh x = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), in (−1, 1). */
+/**
+ * tanh x = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), in (−1, 1).
+ * @example new nn.Tanh().forward(tensor([0, 1])); // [0, 0.7615942]
+ */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
     return tanh(x);
   }
 }
 
-/** σ(x) = 1 / (1 + e⁻ˣ), in (0, 1). Not before `binaryCrossEntropy`, which takes logits. */
+/**
+ * σ(x) = 1 / (1 + e⁻ˣ), in (0, 1). Not before `binaryCrossEntropy`, which takes logits.
+ * @example new nn.Sigmoid().forward(tensor([0])); // [0.5]
+ */
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
 }
 
-/** eˣᵢ / Σⱼ eˣʲ along an axis. Not before `crossEntropy`, which takes logits. */
+/**
+ * eˣᵢ / Σⱼ eˣʲ along an axis. Not before `crossEntropy`, which takes logits.
+ * @example new nn.Softmax().forward(tensor([0, 0])); // [0.5, 0.5]
+ */
 export class Softmax extends Module {
   readonly axis: number;
   /** @param axis the axis that sums to 1 (default the last). */
@@ -63,7 +75,10 @@ export class Softmax extends Module {
   }
 }
 
-/** log softmax(x), without overflow, along an axis. */
+/**
+ * log softmax(x), without overflow, along an axis.
+ * @example new nn.LogSoftmax().forward(tensor([0, 0])); // [-0.6931472, -0.6931472]
+ */
 export class LogSoftmax extends Module {
   readonly axis: number;
   /** @param axis the axis whose exponentials sum to 1 (default the last). */
@@ -82,7 +97,11 @@ export class LogSoftmax extends Module {
   }
 }
 
-/** log(1 + e^(βx)) / β, a smooth ReLU; without overflow for large x. @see {@link softplus} */
+/**
+ * log(1 + e^(βx)) / β, a smooth ReLU; without overflow for large x.
+ * @example new nn.Softplus({ beta: 2 }).forward(tensor([0])); // [0.3465736]
+ * @see {@link softplus}
+ */
 export class Softplus extends Module {
   readonly beta: number;
   readonly threshold: number;
@@ -110,7 +129,11 @@ export class Softplus extends Module {
   }
 }
 
-/** x > 0 ? x : slope·x. @see {@link leakyRelu} */
+/**
+ * x > 0 ? x : slope·x.
+ * @example new nn.LeakyReLU(0.1).forward(tensor([-1, 2])); // [-0.1, 2]
+ * @see {@link leakyRelu}
+ */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
   /** @param negativeSlope slope for x < 0, finite (default 0.01). @throws OptionError otherwise. */
@@ -135,7 +158,11 @@ export class LeakyReLU extends Module {
 /** `tanh` is the approximation 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), within 5e-4 of the exact form. */
 export type GELUApproximation = 'none' | 'tanh';
 
-/** x·Φ(x), Φ the standard normal distribution function. @see {@link gelu} */
+/**
+ * x·Φ(x), Φ the standard normal distribution function.
+ * @example new nn.GELU().forward(tensor([1])); // [0.8413447]
+ * @see {@link gelu}
+ */
 export class GELU extends Module {
   readonly approximate: GELUApproximation;
   /** @param options `approximate: 'tanh'` for the cheaper form. @throws OptionError for another name. */
@@ -159,14 +186,22 @@ export class GELU extends Module {
   }
 }
 
-/** x·σ(x), also called Swish. @see {@link silu} */
+/**
+ * x·σ(x), also called Swish.
+ * @example new nn.SiLU().forward(tensor([1])); // [0.7310586]
+ * @see {@link silu}
+ */
 export class SiLU extends Module {
   forward(x: Tensor): Tensor {
     return silu(x);
   }
 }
 
-/** x > 0 ? x : α·(eˣ − 1). @see {@link elu} */
+/**
+ * x > 0 ? x : α·(eˣ − 1).
+ * @example new nn.ELU().forward(tensor([-1, 2])); // [-0.6321206, 2]
+ * @see {@link elu}
+ */
 export class ELU extends Module {
   readonly alpha: number;
   /** @param alpha the value reached at −∞ is −alpha; finite (default 1). @throws OptionError otherwise. */

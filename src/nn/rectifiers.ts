@@ -25,7 +25,11 @@ import { checkOptions } from '../options.js';
 import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
-/** x >= 0 ? 1 : 0; derivative 0, or 1 with `straightThrough`. @see {@link step} */
+/**
+ * x >= 0 ? 1 : 0; derivative 0, or 1 with `straightThrough`.
+ * @example new nn.Step().forward(tensor([-1, 0, 2])); // [0, 1, 1]
+ * @see {@link step}
+ */
 export class Step extends Module {
   readonly straightThrough: boolean;
   /** @param options `straightThrough` (default false). @throws OptionError for another option. */
@@ -46,14 +50,22 @@ export class Step extends Module {
   }
 }
 
-/** min(max(x + 3, 0), 6) / 6. @see {@link hardSigmoid} */
+/**
+ * min(max(x + 3, 0), 6) / 6.
+ * @example new nn.HardSigmoid().forward(tensor([-4, 0, 1.5])); // [0, 0.5, 0.75]
+ * @see {@link hardSigmoid}
+ */
 export class HardSigmoid extends Module {
   forward(x: Tensor): Tensor {
     return hardSigmoid(x);
   }
 }
 
-/** min(max(x, min), max); derivative 0 outside (min, max). @see {@link hardTanh} */
+/**
+ * min(max(x, min), max); derivative 0 outside (min, max).
+ * @example new nn.HardTanh().forward(tensor([-3, 0.5, 2])); // [-1, 0.5, 1]
+ * @see {@link hardTanh}
+ */
 export class HardTanh extends Module {
   readonly min: number;
   readonly max: number;
@@ -79,7 +91,11 @@ export class HardTanh extends Module {
   }
 }
 
-/** min(max(x, 0), 6). @see {@link relu6} */
+/**
+ * min(max(x, 0), 6).
+ * @example new nn.ReLU6().forward(tensor([-1, 3, 9])); // [0, 3, 6]
+ * @see {@link relu6}
+ */
 export class ReLU6 extends Module {
   forward(x: Tensor): Tensor {
     return relu6(x);
@@ -135,7 +151,11 @@ export class PReLU extends Module {
   }
 }
 
-/** max(x, 0) + α·min(x, 0) with a fixed α. @see {@link generalizedRectifier} */
+/**
+ * max(x, 0) + α·min(x, 0) with a fixed α.
+ * @example new nn.GeneralizedRectifier(-1).forward(tensor([-2, 3])); // [2, 3]
+ * @see {@link generalizedRectifier}
+ */
 export class GeneralizedRectifier extends Module {
   readonly alpha: number;
   /** @param alpha slope below 0, finite: 0 is ReLU, −1 the absolute value. @throws OptionError otherwise. */
@@ -157,14 +177,22 @@ export class GeneralizedRectifier extends Module {
   }
 }
 
-/** Scaled ELU, for self-normalising networks; with `init.lecunNormal()`. @see {@link selu} */
+/**
+ * Scaled ELU, for self-normalising networks; with `init.lecunNormal()`.
+ * @example new nn.SELU().forward(tensor([1])); // [1.050701]
+ * @see {@link selu}
+ */
 export class SELU extends Module {
   forward(x: Tensor): Tensor {
     return selu(x);
   }
 }
 
-/** max(x, 0) + min(0, α·(e^(x/α) − 1)). @see {@link celu} */
+/**
+ * max(x, 0) + min(0, α·(e^(x/α) − 1)).
+ * @example new nn.CELU(2).forward(tensor([-2, 1])); // [-1.2642411, 1]
+ * @see {@link celu}
+ */
 export class CELU extends Module {
   readonly alpha: number;
   /** @param alpha the value reached at −∞ is −alpha, > 0 (default 1). @throws OptionError otherwise. */
@@ -184,14 +212,22 @@ export class CELU extends Module {
   }
 }
 
-/** x·tanh(softplus(x)). @see {@link mish} */
+/**
+ * x·tanh(softplus(x)).
+ * @example new nn.Mish().forward(tensor([1])); // [0.8650984]
+ * @see {@link mish}
+ */
 export class Mish extends Module {
   forward(x: Tensor): Tensor {
     return mish(x);
   }
 }
 
-/** x / (1 + |x|). @see {@link softsign} */
+/**
+ * x / (1 + |x|).
+ * @example new nn.Softsign().forward(tensor([-1, 3])); // [-0.5, 0.75]
+ * @see {@link softsign}
+ */
 export class Softsign extends Module {
   forward(x: Tensor): Tensor {
     return softsign(x);
@@ -226,7 +262,11 @@ export class Maxout extends Module {
   }
 }
 
-/** a·σ(b), a and b the halves of the input along an axis. @see {@link glu} */
+/**
+ * a·σ(b), a and b the halves of the input along an axis.
+ * @example new nn.GLU().forward(tensor([3, 0])); // [1.5]
+ * @see {@link glu}
+ */
 export class GLU extends Module {
   readonly axis: number;
   /** @param axis the axis that is halved (default the last). */
@@ -242,7 +282,11 @@ export class GLU extends Module {
   }
 }
 
-/** silu(a)·b, a and b the halves of the input along an axis. @see {@link swiglu} */
+/**
+ * silu(a)·b, a and b the halves of the input along an axis.
+ * @example new nn.SwiGLU().forward(tensor([1, 2])); // [1.4621172]
+ * @see {@link swiglu}
+ */
 export class SwiGLU extends Module {
   readonly axis: number;
   /** @param axis the axis that is halved (default the last). */
