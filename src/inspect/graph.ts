@@ -8,6 +8,7 @@ import { State } from '../graph/state.js';
 import { build, itemOf, Tensor } from '../graph/tensor.js';
 import { type Entry, graphState } from '../graph/trace.js';
 import { alias, full, zerosLike } from '../ops/index.js';
+import { checkOptions } from '../options.js';
 import { compileGraph, type GraphSpec, type InstructionInfo } from '../program/index.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
@@ -164,16 +165,19 @@ export class ComputationGraph {
 
   /** For Graphviz: `dot -Tsvg`. Modules are clusters. */
   toDot(options: DrawOptions = {}): string {
+    checkOptions('toDot', options, ['constants']);
     return dot(this.nodes, options);
   }
 
   /** For Markdown pages that render Mermaid. Modules are subgraphs. */
   toMermaid(options: DrawOptions = {}): string {
+    checkOptions('toMermaid', options, ['constants']);
     return mermaid(this.nodes, options);
   }
 
   /** A picture, readable on white and on dark. */
   toSvg(options: SvgOptions = {}): string {
+    checkOptions('toSvg', options, ['constants', 'program']);
     return svg(this, options);
   }
 

@@ -19,6 +19,7 @@ import {
   where,
 } from '../core.js';
 import { checkLabels } from '../losses/index.js';
+import { checkOptions } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
 import type { Metric } from './metric.js';
 
@@ -30,10 +31,15 @@ import type { Metric } from './metric.js';
  * against label 1 (float labels: above 0.5).
  *
  * @param options `threshold` for the binary case: 0 (default) for logits, 0.5 for probabilities. `name`, default 'accuracy'.
- * @throws ShapeError from `batch` when labels and outputs do not fit.
+ * @throws OptionError for an option that is unknown or out of range; ShapeError from `batch` when labels and outputs do not fit.
  * @example await evaluate(model, test, { metrics: [metrics.accuracy({ threshold: 0.5 })] });
  */
-export function accuracy({ threshold = 0, name = 'accuracy' }: { threshold?: number; name?: string } = {}): Metric {
+export function accuracy(options: { threshold?: number; name?: string } = {}): Metric {
+  checkOptions('accuracy', options, ['threshold', 'name']);
+  const { threshold = 0, name = 'accuracy' } = options;
+  if (!Number.isFinite(threshold)) {
+    throw new OptionError(`accuracy: threshold is ${String(threshold)}, expected a finite number`);
+  }
   return {
     name,
     init: 0,

@@ -1,24 +1,50 @@
 import { abs, ShapeError, square, sub, type Tensor } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
 import { perExample } from './accuracy.js';
 import type { Metric } from './metric.js';
 
-/** Mean of |output − target|. @throws ShapeError from `batch` when the shapes differ. */
-export function meanAbsoluteError({ name = 'meanAbsoluteError' }: { name?: string } = {}): Metric {
-  return errorMetric(name, abs, (mean) => mean);
+/**
+ * Mean of |output − target|.
+ * @param options `name` (default 'meanAbsoluteError').
+ * @returns a metric for `fit` and `evaluate`.
+ * @throws OptionError for another option; ShapeError from `batch` when the shapes differ.
+ * @example await evaluate(model, test, { metrics: [metrics.meanAbsoluteError()] });
+ */
+export function meanAbsoluteError(options: { name?: string } = {}): Metric {
+  return errorMetric('meanAbsoluteError', options, abs, (mean) => mean);
 }
 
-/** Mean of (output − target)². @throws ShapeError from `batch` when the shapes differ. */
-export function meanSquaredError({ name = 'meanSquaredError' }: { name?: string } = {}): Metric {
-  return errorMetric(name, square, (mean) => mean);
+/**
+ * Mean of (output − target)².
+ * @param options `name` (default 'meanSquaredError').
+ * @returns a metric for `fit` and `evaluate`.
+ * @throws OptionError for another option; ShapeError from `batch` when the shapes differ.
+ * @example await evaluate(model, test, { metrics: [metrics.meanSquaredError()] });
+ */
+export function meanSquaredError(options: { name?: string } = {}): Metric {
+  return errorMetric('meanSquaredError', options, square, (mean) => mean);
 }
 
-/** Square root of the mean squared error over all examples, not of each batch. @throws ShapeError as above. */
-export function rootMeanSquaredError({ name = 'rootMeanSquaredError' }: { name?: string } = {}): Metric {
-  return errorMetric(name, square, Math.sqrt);
+/**
+ * Square root of the mean squared error over all examples, not of each batch.
+ * @param options `name` (default 'rootMeanSquaredError').
+ * @returns a metric for `fit` and `evaluate`.
+ * @throws OptionError for another option; ShapeError from `batch` when the shapes differ.
+ * @example await evaluate(model, test, { metrics: [metrics.rootMeanSquaredError()] });
+ */
+export function rootMeanSquaredError(options: { name?: string } = {}): Metric {
+  return errorMetric('rootMeanSquaredError', options, square, Math.sqrt);
 }
 
-function errorMetric(name: string, of: (difference: Tensor) => Tensor, finish: (mean: number) => number): Metric {
+function errorMetric(
+  what: string,
+  options: { name?: string },
+  of: (difference: Tensor) => Tensor,
+  finish: (mean: number) => number,
+): Metric {
+  checkOptions(what, options, ['name']);
+  const { name = what } = options;
   return {
     name,
     init: 0,

@@ -119,6 +119,9 @@ describe('values and gradients', () => {
     expect(() => wave().value(99)).toThrow(new OptionError('computationGraph: there is no node 99, expected 0 … 6'));
     expect(() => network().gradient(5)).toThrow('gradients: node 5 (argument 1) is int32, expected a float');
     expect(() => computationGraph(x.exp()).gradient(0)).toThrow(GradError);
+    expect(() => wave().toSvg({ programme: true } as never)).toThrow('toSvg: unknown option "programme"');
+    expect(() => wave().toDot({ constant: true } as never)).toThrow('Did you mean "constants"');
+    expect(() => wave().toMermaid({ constant: true } as never)).toThrow(OptionError);
     expect(() => computationGraph(() => 3)).toThrow('got number without a tensor');
     expect(() => computationGraph(async () => x)).toThrow('got a promise without a tensor');
   });

@@ -105,6 +105,9 @@ describe('what is undefined or wrong', () => {
     expect(() => metrics.reliability([0.5], [2])).toThrow(/outcome 0 is 2/);
     expect(() => metrics.reliability([], [])).toThrow(DataError);
     expect(() => metrics.classificationReport([], [])).toThrow(/no labels/);
+    expect(() => metrics.accuracy({ treshold: 0.5 } as object)).toThrow(/Did you mean "threshold"/);
+    expect(() => metrics.accuracy({ threshold: Number.NaN })).toThrow(/threshold is NaN/);
+    expect(() => metrics.meanAbsoluteError({ names: 'x' } as object)).toThrow(/meanAbsoluteError: unknown option/);
     expect(() => metrics.logLoss({ logits: true } as object)).toThrow(/unknown option "logits"/);
   });
 });
