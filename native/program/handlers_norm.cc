@@ -1,19 +1,15 @@
 // LAYER_NORM, RMS_NORM and BATCH_NORM, forward and backward. Sums over rows are taken in slices that depend on the
 // shape alone, then combined by a fixed tree.
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "../base/checked.h"
-#include "reader.h"
+#include "norm_parts.h"
 
 namespace neurite {
 namespace {
 
-constexpr int64_t kTaskElements = 16 << 10;
+constexpr int64_t kTaskElements = kNormTaskElements;
 constexpr int64_t kColumns = 256;  // of one task over columns: a slice of rows of them stays in the second-level cache
-
-int64_t rows_per_task(int64_t cols) { return std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, cols)); }
 
 /** Sums `slices` rows of `cols` into out by a tree; the rows are overwritten. */
 template <class T>
@@ -139,30 +135,12 @@ void for_blocks(Team& team, int64_t rows, int64_t cols, Body body) noexcept {
   });
 }
 
-/** Mean and sum of squared differences of two sets of `na` and `nb` values from those of each (Chan et al.), into a. */
-template <class T>
-void merge_moments(int64_t na, int64_t nb, int64_t cols, T* mean_a, T* squares_a, const T* mean_b,
-                   const T* squares_b) noexcept {
-  const T share = static_cast<T>(static_cast<double>(nb) / static_cast<double>(na + nb));
-  const T cross = static_cast<T>(static_cast<double>(na) * static_cast<double>(nb) / static_cast<double>(na + nb));
-  for (int64_t j = 0; j < cols; ++j) {
-    const T delta = mean_b[j] - mean_a[j];
-    mean_a[j] += delta * share;
-    squares_a[j] += squares_b[j] + delta * delta * cross;
-  }
-}
-
 struct BatchNormShape {
   int64_t rows, cols;
   double eps;
   Operand g, x, weight, bias, y, mean, variance, dweight, dbias;
   bool relu;
 };
-
-template <class T>
-T reciprocal_root(T variance, double eps) noexcept {
-  return T{1} / std::sqrt(variance + static_cast<T>(eps));
-}
 
 template <class T>
 class BatchNorm final : public Instruction {
@@ -278,16 +256,6 @@ class BatchNormGrad final : public Instruction {
 
   BatchNormShape shape_;
 };
-
-int64_t bytes_of(const InstructionReader& reader, int64_t elements) {
-  return reader.product({elements, dtype_bytes(reader.dtype())});
-}
-
-double epsilon(InstructionReader& reader) {
-  const double eps = reader.f64("eps");
-  if (!(eps >= 0)) reader.fail("eps is " + std::to_string(eps) + ", expected 0 or more");
-  return eps;
-}
 
 }  // namespace
 

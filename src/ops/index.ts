@@ -6,6 +6,7 @@ import { convOps } from './conv.js';
 import { createOps } from './create.js';
 import { elementwiseOps } from './elementwise.js';
 import { gatherOps } from './gather.js';
+import { groupNormOps } from './group-norm.js';
 import { guardOps } from './guard.js';
 import { linalgOps } from './linalg.js';
 import { matmulOps } from './matmul.js';
@@ -31,6 +32,7 @@ export const OPS = {
   ...matmulOps,
   ...softmaxOps,
   ...normOps,
+  ...groupNormOps,
   ...poolOps,
   ...gatherOps,
   ...randomOps,

@@ -10,22 +10,22 @@ import { type Operand, operandOf, toTensor } from './operand.js';
 import { mean, sum } from './reduce.js';
 
 /** Operands of the records: x [rows, cols], then weight and bias [cols] as far as `affine` says. */
-type Affine = 'none' | 'weight' | 'both';
+export type Affine = 'none' | 'weight' | 'both';
 type NormAttrs = { readonly eps: number; readonly affine: Affine };
 
 const attrsOf = (attrs: Attrs) => attrs as unknown as NormAttrs;
-const hasWeight = (attrs: Attrs) => attrsOf(attrs).affine !== 'none';
+export const hasWeight = (attrs: Attrs) => attrsOf(attrs).affine !== 'none';
 const ROW = { axis: 1, keepDims: true } as const;
 const COLUMN = { axis: 0, keepDims: true } as const;
 
 /** Tokens of the operands that may be absent: weight, and bias in the forward instructions. */
-function affineTokens(attrs: Attrs, first: number): ({ in: number } | 'none')[] {
+export function affineTokens(attrs: Attrs, first: number): ({ in: number } | 'none')[] {
   const { affine } = attrsOf(attrs);
   return [affine === 'none' ? 'none' : { in: first }, affine === 'both' ? { in: first + 1 } : 'none'];
 }
 
 /** (x - mean) * rstd * weight + bias, from fine ops. */
-function affineOf(z: Tensor, params: readonly Tensor[]): Tensor {
+export function affineOf(z: Tensor, params: readonly Tensor[]): Tensor {
   const [weight, bias] = params;
   const scaled = weight === undefined ? z : mul(z, weight);
   return bias === undefined ? scaled : add(scaled, bias);
@@ -98,14 +98,15 @@ function gradReference(
  * Gradients of layerNormGrad and batchNormGrad, whose outputs are, with z = (x - m) r, h = g weight and means over `axis`,
  * dx = r (h - mean h - z mean(h z)), dweight = sum of g z and dbias = sum of g over rows. The projection in dx is symmetric,
  * so the cotangent u of dx comes back to h by the same formula. m and r have size 1 in `axis`. Not centred (RMS norm), m is 0 and
- * mean h is left out.
+ * mean h is left out. Weights are summed over the axes `rows`.
  * @returns gradients of g, x, m, r and weight
  */
-function secondOrder(
+export function secondOrder(
   [g, x, m, r, weight]: readonly Tensor[],
   [u, p, q]: readonly (Tensor | null)[],
-  axis: 0 | 1,
+  axis: number | readonly number[],
   centred = true,
+  rows: number | readonly number[] = 0,
 ): [g: Tensor, x: Tensor, m: Tensor, r: Tensor, weight: Tensor | null] {
   const over = { axis, keepDims: true } as const;
   const z = mul(sub(x, m), r);
@@ -118,7 +119,7 @@ function secondOrder(
     const [along, uz] = [mean(mul(h, z), over), mean(mul(u, z), over)];
     const back = mul(r, sub(centre(u), mul(z, uz)));
     toG.push(weight === undefined ? back : mul(back, weight));
-    toWeight = weight === undefined ? null : sum(mul(back, g), { axis: 0 });
+    toWeight = weight === undefined ? null : sum(mul(back, g), { axis: rows });
     toZ.push(mul(neg(r), add(mul(u, along), mul(h, uz))));
     toR = sum(mul(u, sub(centre(h), mul(z, along))), over);
   }
@@ -359,7 +360,7 @@ export const normOps = {
 };
 
 /** Operands of a record: weight and bias of `cols` elements and of the dtype of x. */
-function operandsOf(op: string, x: Tensor, shape: Shape, weight?: Operand | null, bias?: Operand | null) {
+export function operandsOf(op: string, x: Tensor, shape: Shape, weight?: Operand | null, bias?: Operand | null) {
   const params: Tensor[] = [];
   for (const [name, value] of [
     ['weight', weight],
@@ -377,9 +378,9 @@ function operandsOf(op: string, x: Tensor, shape: Shape, weight?: Operand | null
   return params;
 }
 
-const AFFINE: readonly Affine[] = ['none', 'weight', 'both'];
+export const AFFINE: readonly Affine[] = ['none', 'weight', 'both'];
 
-function checkEps(op: string, eps: number): void {
+export function checkEps(op: string, eps: number): void {
   if (!(eps >= 0 && Number.isFinite(eps)))
     throw new OptionError(`${op}: got eps = ${eps}, expected a finite number >= 0`);
 }

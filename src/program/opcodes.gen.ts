@@ -60,6 +60,8 @@ export const Opcode = {
   MAX_POOL_TAKE: 55,
   AVG_POOL: 56,
   AVG_POOL_GRAD: 57,
+  GROUP_NORM: 58,
+  GROUP_NORM_GRAD: 59,
 } as const;
 export type OpcodeName = keyof typeof Opcode;
 

@@ -164,6 +164,15 @@ function body(r: Reader): string {
       const bias = batch ? r.operand() : '-';
       return `${head}[${shape}]${eps} ${inputs} weight ${weight}${relu ? ` relu' bias ${bias}` : ''} -> ${operands(r, 3).join(' ')}`;
     }
+    case 'GROUP_NORM':
+    case 'GROUP_NORM_GRAD': {
+      const [shape, eps, relu] = [r.list(4), r.f64(), r.word() === 1];
+      const backward = r.opcode === 'GROUP_NORM_GRAD';
+      const inputs = operands(r, backward ? 4 : 1).join(' ');
+      const [weight, bias] = operands(r, 2);
+      const after = relu ? (backward ? " relu'" : ' relu') : '';
+      return `${head}[${shape}] eps ${eps} ${inputs} weight ${weight} bias ${bias}${after} -> ${operands(r, 3).join(' ')}`;
+    }
     case 'SOFTMAX_GRAD':
     case 'LOG_SOFTMAX_GRAD':
       return `${head}[${r.list(2)}] ${r.operand()} ${r.operand()} -> ${r.operand()}`;

@@ -277,6 +277,23 @@ const written: readonly Int32Array[] = [
       instruction('AVG_POOL_GRAD', 'float32', ...AVERAGE, 0, 3, slot(5), slot(6)),
     ],
   ),
+  w.words(
+    [...[24, 4, 4].map((n) => f32Slot(n, READ)), ...[24, 4, 4, 24, 4, 4].map((n) => f32Slot(n, WRITE))],
+    [
+      instruction('GROUP_NORM', 'float32', 2, 3, 2, 2, ...w.f64(1e-5), 1, ...[0, 1, 2, 3, 4, 5].map(slot)),
+      instruction(
+        'GROUP_NORM_GRAD',
+        'float32',
+        2,
+        3,
+        2,
+        2,
+        ...w.f64(1e-5),
+        1,
+        ...[3, 0, 4, 5, 1, 2, 6, 7, 8].map(slot),
+      ),
+    ],
+  ),
   // Empty, so its place beyond the arena is nothing to refuse, and no pointer must be made of it.
   w.words([i32Slot(0, WRITE)], [instruction('REDUCE', 'float32', Reduction.ARGMAX, 0, 30, 1, 2, slot(0))]),
 ];

@@ -11,7 +11,7 @@ import { guardCases } from './guard.cases.js';
 import { linalgCases, matrixCases } from './linalg.cases.js';
 import { matmulCases } from './matmul.cases.js';
 import { movementCases } from './movement.cases.js';
-import { groupNormCases, normCases } from './norm.cases.js';
+import { groupedRowCases, groupNormCases, normCases } from './norm.cases.js';
 import { optimCases } from './optim.cases.js';
 import { imageCases, poolCases } from './pool.cases.js';
 import { randomCases } from './random.cases.js';
@@ -28,6 +28,7 @@ export const CASES = {
   ...matmulCases,
   ...softmaxCases,
   ...normCases,
+  ...groupNormCases,
   ...poolCases,
   ...gatherCases,
   ...randomCases,
@@ -46,7 +47,7 @@ export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = {
   ...activationCases,
   ...arrangeCases,
   ...matrixCases,
-  ...groupNormCases,
+  ...groupedRowCases,
   ...convolutionCases,
   ...imageCases,
 };

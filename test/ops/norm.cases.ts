@@ -1,4 +1,5 @@
 import { buildAll, type Tensor } from '../../src/graph/tensor.js';
+import { groupNormOps } from '../../src/ops/group-norm.js';
 import * as ops from '../../src/ops/index.js';
 import { normOps } from '../../src/ops/norm.js';
 import { float, floats, type OpCase } from './case.js';
@@ -231,20 +232,63 @@ const grouped = (shape: number[], groups: number, affine = false): OpCase => ({
   bound: { count: 64, scale: () => ops.full([1], 16) },
 });
 
+/** One position a sample is layer norm's; a bias alone gets ones for its weight. */
+export const groupedRowCases = {
+  'groupNorm of rows': [
+    grouped([2, 4], 1),
+    grouped([3, 6], 2, true),
+    {
+      name: 'bias alone',
+      inputs: [float([2, 3, 4], -2, 4, 1), float([4], -1, 1, 2)],
+      run: (x, bias) => ops.groupNorm(x, 2, { bias }),
+      bound: { count: 64, scale: () => ops.full([1], 16) },
+    },
+  ],
+} satisfies Record<string, OpCase[]>;
+
 export const groupNormCases = {
   groupNorm: [
     {
       name: 'known',
-      inputs: [floats([1, 3, 5, 9], [1, 4])],
+      inputs: [floats([1, 3, 5, 9, 1, 3, 5, 9], [1, 2, 4])],
       run: (x) => ops.groupNorm(x, 2, { eps: 0 }),
       bound: { ulps: 2 },
-      expected: [-1, 1, -1, 1],
+      expected: [-1, 1, -1, 1, -1, 1, -1, 1],
     },
-    grouped([2, 4], 1),
     grouped([2, 3, 4], 2, true),
     grouped([1, 2, 2, 4], 4),
     grouped([3, 5, 3, 6], 3, true),
     grouped([2, 7, 5], 5),
     grouped([0, 3, 4], 2),
+    grouped([2, 300, 6], 3, true),
+    grouped([3, 9, 9, 66], 2, true),
   ],
-} satisfies Record<string, OpCase[]>;
+  // |z| <= 2.5 * 1.5, |h| <= 2, rstd <= 1.5, as of layerNormGrad: dx <= 54; a column of dweight has terms up to 4.
+  groupNormGrad: (
+    [
+      [1, 2, 4, 2],
+      [2, 3, 2, 1],
+      [2, 2, 3, 3],
+      [3, 300, 6, 2],
+      [2, 70, 33, 3],
+      [4, 140, 64, 8],
+    ] as const
+  ).map(([n, positions, channels, groups], i): OpCase => {
+    const kind = i % 2 === 0 ? 'weight' : 'none';
+    return {
+      name: `[${n}, ${positions}, ${channels}] in ${groups} ${kind}`,
+      inputs: [
+        float([n, positions, channels], -1, 1, 1),
+        float([n, positions, channels], -2, 2, 2),
+        float([n, groups], -0.5, 0.5, 3),
+        float([n, groups], 0.5, 1.5, 4),
+        ...(kind === 'weight' ? [float([channels], 0.5, 2, 5)] : []),
+      ],
+      run: (...x) => buildAll(groupNormOps.groupNormGrad, x, { eps: EPS, affine: kind, groups }),
+      bound: {
+        count: 16 + positions / 8,
+        scale: (g) => [ops.mul(ops.add(ops.mul(g, 0), 1), 54), ops.full([1], 4 * n), ops.full([1], n)],
+      },
+    };
+  }),
+} satisfies Record<keyof typeof groupNormOps, OpCase[]>;

@@ -549,6 +549,26 @@ class Reader {
         doubles('start', 'step');
         m.out = this.memory('write', dtype, p.n);
         break;
+      case 'GROUP_NORM':
+      case 'GROUP_NORM_GRAD': {
+        this.expect('float32', 'float64');
+        const backward = this.opcode === 'GROUP_NORM_GRAD';
+        sizes('n', 'positions', 'groups', 'width');
+        doubles('eps');
+        sizes('relu');
+        const cols = p.groups * p.width;
+        this.check(p.positions * cols > 0, 'statistics of nothing');
+        const all = p.n * p.positions * cols;
+        if (backward) m.g = this.memory('read', dtype, all);
+        m.x = this.memory('read', dtype, all);
+        for (const name of backward ? ['mean', 'spread'] : []) m[name] = this.memory('read', dtype, p.n * p.groups);
+        m.weight = this.optional('read', dtype, cols);
+        m.bias = this.optional('read', dtype, cols);
+        m.y = this.optional('write', dtype, all);
+        for (const name of backward ? ['dweight', 'dbias'] : ['mean', 'spread'])
+          m[name] = this.optional('write', dtype, backward ? cols : p.n * p.groups);
+        break;
+      }
       case 'MAX_POOL':
       case 'MAX_POOL_GRAD':
       case 'MAX_POOL_TAKE':

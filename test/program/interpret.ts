@@ -338,6 +338,10 @@ class Machine {
           round,
         );
         break;
+      case 'GROUP_NORM':
+      case 'GROUP_NORM_GRAD':
+        this.groupNorm(i, round);
+        break;
       case 'MAX_POOL':
       case 'MAX_POOL_GRAD':
       case 'MAX_POOL_TAKE':
@@ -423,6 +427,25 @@ class Machine {
     }
     this.write(m.out, out);
     if (m.colsum !== null) this.write(m.colsum, reduce(1, { outer: 1, r: p.m, inner: p.n }, out, dtype));
+  }
+
+  private groupNorm({ opcode, p, m }: Decoded, round: (x: number) => number): void {
+    const cols = p.groups * p.width;
+    const [shape, statistics] = [
+      [p.n, p.positions, cols],
+      [p.n, p.groups],
+    ];
+    const weight = m.weight === null ? [] : [[m.weight, [cols]] as const];
+    const bias = m.bias === null || opcode === 'GROUP_NORM_GRAD' ? [] : [[m.bias, [cols]] as const];
+    const attrs = { eps: p.eps, groups: p.groups };
+    if (p.relu === 1) throw new Error('a folded ReLU is not interpreted');
+    if (opcode === 'GROUP_NORM') {
+      const out = [m.y, m.mean, m.spread];
+      this.reference(OPS.groupNorm, { in: [[m.x, shape], ...weight, ...bias], out, attrs }, round);
+    } else {
+      const inputs = [[m.g, shape], [m.x, shape], [m.mean, statistics], [m.spread, statistics], ...weight] as const;
+      this.reference(OPS.groupNormGrad, { in: inputs, out: [m.y, m.dweight, m.dbias], attrs }, round);
+    }
   }
 
   private pooling({ opcode, p, m }: Decoded, round: (x: number) => number): void {

@@ -5,7 +5,7 @@ import { inputLeaf } from '../../src/graph/leaves.js';
 import * as ops from '../../src/ops/index.js';
 import { both, graphOf, run } from './harness.js';
 
-/** A ReLU behind batch norm and its mask before the gradient are part of their instructions, and no bit changes by it. */
+/** A ReLU behind batch or group norm and its mask before the gradient are part of their instructions, and no bit changes. */
 const SHAPES = [[3, 4, 5, 18], [18], [18], [2, 6, 7, 70]];
 
 /** Three norms: with weight and bias, with a weight, with neither and as wide as several vectors; each followed by a ReLU. */
@@ -17,13 +17,21 @@ function net([x, weight, bias, wide]: readonly Tensor[]): Tensor {
   return ops.add(ops.sum(ops.mul(ops.cos(b), a)), ops.add(ops.sum(ops.sin(c)), ops.sum(mean)));
 }
 
-const gradients = (inputs: readonly Tensor[]) =>
+/** The same of group norm: in several groups, in one, and each channel by itself over several slices of rows. */
+function grouped([x, weight, bias, wide]: readonly Tensor[]): Tensor {
+  const a = ops.relu(ops.groupNorm(x, 3, { weight, bias }));
+  const b = ops.relu(ops.groupNorm(ops.mul(a, x), 1, { weight }));
+  const c = ops.relu(ops.groupNorm(ops.reshape(wide, [1, 588, 10]), 10));
+  return ops.add(ops.sum(ops.mul(ops.cos(b), a)), ops.sum(ops.sin(c)));
+}
+
+const gradients = (inputs: readonly Tensor[], f = net) =>
   grad(
-    (...xs: Tensor[]) => net(xs),
+    (...xs: Tensor[]) => f(xs),
     SHAPES.map((_, i) => i),
   )(...inputs);
 
-describe('folding ReLU into batch norm', () => {
+describe('folding ReLU into norms', () => {
   const inputs = SHAPES.map((shape, i) => inputLeaf(i, shape, 'float32'));
   const programs = (roots: readonly Tensor[]) => both(graphOf(roots));
 
@@ -34,6 +42,14 @@ describe('folding ReLU into batch norm', () => {
     expect(fused.listing).toMatch(/batch_norm.* relu -> /);
     expect(fused.listing).toMatch(/batch_norm_grad.* relu' bias %2 -> /);
     expect(eager.instructions.some((i) => i.op.includes('+'))).toBe(false);
+  });
+
+  it('does so for group norm', () => {
+    const { fused } = programs([grouped(inputs), ...gradients(inputs, grouped)]);
+    const norms = fused.instructions.filter((i) => i.opcode.startsWith('GROUP')).map((i) => i.op);
+    expect(norms.sort()).toEqual([...Array(3).fill('groupNorm+relu'), ...Array(3).fill('groupNormGrad+reluGrad')]);
+    expect(fused.listing).toMatch(/group_norm.* relu -> /);
+    expect(fused.listing).toMatch(/group_norm_grad.* bias %2 relu' -> /);
   });
 
   it('leaves a value alone that something else needs', () => {
@@ -72,7 +88,8 @@ describe('folding ReLU into batch norm', () => {
     ] as const) {
       configure({ isa: name, threads: n });
       settings.eager = eager;
-      const values = await Promise.all([net(leaves), ...gradients(leaves)].map((g) => g.data()));
+      const roots = [net, grouped].flatMap((f) => [f(leaves), ...gradients(leaves, f)]);
+      const values = await Promise.all(roots.map((g) => g.data()));
       results.push(Float32Array.from(values.flatMap((v) => [...v])));
     }
     for (const other of results.slice(1)) expect(other).toEqual(results[0]);

@@ -1,0 +1,45 @@
+// What batch and group normalisation share.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "reader.h"
+
+namespace neurite {
+
+inline constexpr int64_t kNormTaskElements = 16 << 10;
+
+inline int64_t rows_per_task(int64_t cols) {
+  return std::max<int64_t>(1, kNormTaskElements / std::max<int64_t>(1, cols));
+}
+
+/** Mean and sum of squared differences of two sets of `na` and `nb` values from those of each (Chan et al.), into a. */
+template <class T>
+void merge_moments(int64_t na, int64_t nb, int64_t cols, T* mean_a, T* squares_a, const T* mean_b,
+                   const T* squares_b) noexcept {
+  const T share = static_cast<T>(static_cast<double>(nb) / static_cast<double>(na + nb));
+  const T cross = static_cast<T>(static_cast<double>(na) * static_cast<double>(nb) / static_cast<double>(na + nb));
+  for (int64_t j = 0; j < cols; ++j) {
+    const T delta = mean_b[j] - mean_a[j];
+    mean_a[j] += delta * share;
+    squares_a[j] += squares_b[j] + delta * delta * cross;
+  }
+}
+
+template <class T>
+T reciprocal_root(T variance, double eps) noexcept {
+  return T{1} / std::sqrt(variance + static_cast<T>(eps));
+}
+
+inline int64_t bytes_of(const InstructionReader& reader, int64_t elements) {
+  return reader.product({elements, dtype_bytes(reader.dtype())});
+}
+
+inline double epsilon(InstructionReader& reader) {
+  const double eps = reader.f64("eps");
+  if (!(eps >= 0)) reader.fail("eps is " + std::to_string(eps) + ", expected 0 or more");
+  return eps;
+}
+
+}  // namespace neurite
