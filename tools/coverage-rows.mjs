@@ -287,6 +287,11 @@ export const SECTIONS = [
       ['Values', 'brightness contrast saturation noise erase cutout'],
       ['Blends of pictures and labels', 'mixup cutmix', { golden: ['test/augment/*.test.ts', 'test/train/*.test.ts'] }],
       ['Composition and contact sheet', 'compose preview'],
+      [
+        'Filters, feature maps, saliency, Grad-CAM, misclassified samples',
+        'filters featureMaps saliency gradCam misclassified filterSheet featureSheet saliencySheet gradCamSheet misclassifiedSheet',
+        { golden: ['test/diagnostics/*.test.ts'] },
+      ],
     ],
   },
   {
