@@ -222,6 +222,31 @@ export const SECTIONS = [
     ],
   },
   {
+    title: 'Image networks',
+    golden: ['test/nn/goldens/pooling.json'],
+    gradient: [...REGISTRY, 'test/nn/pooling.test.ts'],
+    guide: ['image-networks'],
+    rows: [
+      ['Largest and average of windows: stride, padding, dilation, ceil mode, divisors', 'MaxPool2d AvgPool2d'],
+      ['Windows of a given number, of everything', 'AdaptiveAvgPool2d AdaptiveMaxPool2d GlobalAvgPool2d'],
+      ['Other sizes: nearest, linear weights, pixels of channels', 'Upsample PixelShuffle PixelUnshuffle'],
+      ['Frames', 'ZeroPad2d ReflectionPad2d'],
+      [
+        'As functions',
+        'maxPool2d avgPool2d adaptiveAvgPool2d adaptiveMaxPool2d globalAvgPool globalMaxPool upsample pixelShuffle pixelUnshuffle',
+        { golden: ['test/ops/*.cases.ts', 'test/nn/pooling.test.ts'] },
+      ],
+      [
+        'Residual, VGG, LeNet and MobileNet networks and blocks',
+        'ResNet BasicBlock VGG LeNet5 InvertedResidual SkipConnection',
+        {
+          golden: ['test/nn/image-models.test.ts', 'test/nn/goldens/*.json'],
+          gradient: ['test/nn/image-models.test.ts'],
+        },
+      ],
+    ],
+  },
+  {
     title: 'Regularisation and normalisation',
     golden: ['test/nn/goldens/norms.json', 'test/goldens/norms.json', 'test/nn/*.test.ts'],
     gradient: ['test/nn/*.test.ts', ...REGISTRY],
