@@ -87,7 +87,7 @@ function train(record) {
   const rows = record.rows.map((r) => {
     const net = NETS.find((n) => n.id === r.case);
     return [
-      `${net.sizes.join('-')}, batch ${net.batch}`,
+      `${net.image === undefined ? net.sizes.join('-') : `${net.id}, ${net.image.join(' x ')}`}, batch ${net.batch}`,
       String(r.threads),
       shown(r.seconds),
       r.samplesPerSecond.toLocaleString('en'),

@@ -1,7 +1,7 @@
 // npm run bench:train -- [--only net] [--rounds N] [--ms N] [--threads 1,2] [--peers a,b] [--json] [--no-history]
 //
 // Whole training steps of the networks of nets.mjs, batching and shuffling included: Neurite against PyTorch (eager and
-// compiled, same threads), hand-written JavaScript and jax-js (one thread each). --peers all adds the slow ones, tfjs and
+// compiled, same threads), and where there are no images hand-written JavaScript and jax-js (one thread each). --peers all adds the slow ones, tfjs and
 // brain.js. --json prints one object a line.
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -31,8 +31,12 @@ const python = (...args) => ['python3', here('peers/torch_train.py'), ...args];
 const TFJS = '4.22.0';
 const BRAIN_JS = '2.0.0-beta.24';
 const PEERS = {
-  torch: { needs: findTorch, command: (net, t) => python(JSON.stringify(net), t, 'eager') },
-  'torch-compile': { needs: findTorch, command: (net, t) => python(JSON.stringify(net), t, 'compile') },
+  torch: { images: true, needs: findTorch, command: (net, t) => python(JSON.stringify(net), t, 'eager') },
+  'torch-compile': {
+    images: true,
+    needs: findTorch,
+    command: (net, t) => python(JSON.stringify(net), t, 'compile'),
+  },
   js: { command: (net) => node('js-train.mjs', net.id), not: ['large'] },
   'jax-js': {
     needs: () => installPeer({ '@jax-js/jax': '0.1.25' }),
@@ -84,7 +88,7 @@ async function measure(net, threads, probe) {
   const own = { command: (n, t) => node('neurite-train.mjs', n.id, t) };
   const entries = [await contender('neurite', own, net, threads)];
   for (const name of peers) {
-    if (PEERS[name].not?.includes(net.id)) continue;
+    if (PEERS[name].not?.includes(net.id) || (net.image !== undefined && !PEERS[name].images)) continue;
     try {
       entries.push(await contender(name, PEERS[name], net, threads));
     } catch (cause) {

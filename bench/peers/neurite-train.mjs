@@ -9,11 +9,21 @@ const { sizes, batch, rows } = net;
 configure({ threads: Number(process.argv[3]) });
 seed(1);
 const { x, y } = dataOf(net);
-const inputs = tensor(x, { shape: [rows, sizes[0]] });
+const inputs = tensor(x, { shape: [rows, ...(net.image ?? [sizes[0]])] });
 const targets = net.loss === 'mse' ? tensor(y, { shape: [rows, sizes.at(-1)] }) : tensor(y, { dtype: 'int32' });
-const layers = sizes.slice(1).flatMap((n, i) => [new nn.Linear(sizes[i], n), new nn.ReLU()]);
-const model = new nn.Sequential(...layers.slice(0, -1));
-const optimizer = new optim.Adam({ lr: 1e-3 });
+const dense = (widths) => {
+  const layers = widths.slice(1).flatMap((n, i) => [new nn.Linear(widths[i], n), new nn.ReLU()]);
+  return layers.slice(0, -1);
+};
+const conv = (from, to) => [new nn.Conv2d(from, to, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2)];
+const BUILD = {
+  cnn: () => new nn.Sequential(...conv(1, 32), ...conv(32, 64), new nn.Flatten(), ...dense(sizes)),
+  lenet5: () => new nn.LeNet5(),
+  resnet20: () => new nn.ResNet({ depth: 20 }),
+};
+const model = BUILD[net.id]?.() ?? new nn.Sequential(...dense(sizes));
+const optimizer =
+  net.optimizer === 'momentum' ? new optim.SGD({ lr: 1e-3, momentum: 0.9 }) : new optim.Adam({ lr: 1e-3 });
 const lossOf = net.loss === 'mse' ? mse : crossEntropy;
 const lossAndGrad = valueAndGrad(model, (xb, yb) => lossOf(model.forward(xb), yb));
 const step = compile((xb, yb) => {

@@ -130,10 +130,14 @@ NEURITE_NOINLINE void depthwise_columns(DepthwiseTile<T> t, int64_t channels) no
     channels -= n;
   };
   t.out.cols = NV * lanes;
-  for (; channels >= NV * lanes; advance(NV * lanes)) depthwise_tile<T, Columns, NV, false>(t);
+  while (channels >= NV * lanes) {
+    depthwise_tile<T, Columns, NV, false>(t);
+    advance(NV * lanes);
+  }
   t.out.cols = lanes;
-  if constexpr (NV > 1) {
-    for (; channels >= lanes; advance(lanes)) depthwise_tile<T, Columns, 1, false>(t);
+  while (NV > 1 && channels >= lanes) {
+    depthwise_tile<T, Columns, 1, false>(t);
+    advance(lanes);
   }
   t.out.cols = channels;
   if (channels > 0) depthwise_tile<T, Columns, 1, true>(t);
@@ -166,7 +170,7 @@ void depthwise(const DepthwiseArgs<T>& args, Range rows) noexcept {
       t.offset = offset;
       t.weight_at = weight_at;
       // The row below the last one that this row meets, as far as the image goes.
-      const int64_t below = s.count == 0 ? 0 : s.from[s.count - 1] + args.from_size[2];
+      const int64_t below = s.count == 0 ? 0 : s.from[args.backward ? 0 : s.count - 1] + args.from_size[2];
       t.ahead = below < plane ? below * c : 0;
       for (int64_t m = s.begin; m < s.end;) {
         const int64_t at = first + m * phases + phase, left = s.end - m;

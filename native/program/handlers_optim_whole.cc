@@ -327,7 +327,10 @@ class OrthogonalStep final : public OptimStep<T> {
   void step(RunContext& context, OptimArgs args, const Parameter& p) const noexcept {
     const Kernels<T>& kernels = context.table<T>();
     const Matrix m(p);
-    const auto& [momentum, eps, a, b, c, steps] = this->words_.options;
+    const auto& options = this->words_.options;  // momentum eps a b c steps
+    const double eps = options[1];
+    const T a = static_cast<T>(options[2]), b = static_cast<T>(options[3]), c = static_cast<T>(options[4]);
+    const int steps = static_cast<int>(options[5]);
     double* const sums = reinterpret_cast<double*>(context.shared);
     T* x = reinterpret_cast<T*>(sums + 2 * m.chunks);
     T* next = x + m.size;
@@ -351,14 +354,13 @@ class OrthogonalStep final : public OptimStep<T> {
     each_chunk([&](int64_t, int64_t begin, int64_t n) {
       for (int64_t i = begin; i < begin + n; ++i) x[i] /= norm;
     });
-    for (int i = 0; i < static_cast<int>(steps); ++i) {
+    for (int i = 0; i < steps; ++i) {
       symmetric(context, m.gram(x, gram), [](int64_t, int64_t) {});
       symmetric(context, m.square_of(gram, polynomial), [&](int64_t row, int64_t from) {
         const T* const first = gram + row * m.side;
         T* const second = polynomial + row * m.side;
-        for (int64_t j = from; j < m.side; ++j)
-          second[j] = static_cast<T>(b) * first[j] + static_cast<T>(c) * second[j];
-        second[row] += static_cast<T>(a);
+        for (int64_t j = from; j < m.side; ++j) second[j] = b * first[j] + c * second[j];
+        second[row] += a;
       });
       const GemmArgs<T> product = m.apply(polynomial, x, next);
       const int64_t down = ceil_div(m.rows, kRows), across = ceil_div(m.cols, kCols);
