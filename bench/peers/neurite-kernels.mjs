@@ -137,6 +137,9 @@ const MAKE = {
   ),
   prelu: () => typed([real(4096, 256), real(256)], (x, w) => n.prelu(x, w)),
   swiglu: () => typed([real(4096, 512)], (x) => n.swiglu(x)),
+  glu: () => typed([real(4096, 512)], (x) => n.glu(x)),
+  maxout: () => typed([real(4096, 512)], (x) => n.maxout(x, 2)),
+  'generalized-rectifier': () => typed([real(1 << 20)], (x) => n.generalizedRectifier(x, 0.25)),
   'log-softmax': () => typed([real(256, 1000)], (x) => n.logSoftmax(x)),
   'rms-norm': () => typed(rows.slice(0, 2), (x, w) => n.rmsNorm(x, [768], { weight: w })),
   'rms-norm-gradient': () =>
