@@ -6,7 +6,7 @@ import { type Shape, sizeOf } from '../shape.js';
 import { blendLabels, drawMix } from './mix.js';
 import { Painter, type Pixels } from './painter.js';
 import { isMix, type MixStep, type PaintPlan } from './steps.js';
-import type { Answer, Order } from './worker.js';
+import type { Answer, Order, Supplies } from './worker.js';
 
 /** Some pictures of a pass, as {@link Studio.paint} takes them. */
 export interface Sitting {
@@ -156,7 +156,7 @@ export class Studio {
   }
 
   #start(): Thread {
-    const worker = new Worker(PROGRAM, { workerData: this.#plan, execArgv: [] });
+    const worker = new Worker(PROGRAM, { workerData: { neuritePaint: this.#plan } satisfies Supplies, execArgv: [] });
     const waiting = new Map<number, Waiting>();
     const end = (error: Error): void => {
       this.#failure ??= error;

@@ -13,15 +13,23 @@ export interface Answer {
   readonly error?: string;
 }
 
-let painter: Painter | null = null;
+/** What a `Studio` starts its threads with. */
+export interface Supplies {
+  readonly neuritePaint: PaintPlan;
+}
 
-parentPort?.on('message', ({ id, job }: Order) => {
+let painter: Painter | null = null;
+// The package has this file in a chunk with others, so threads of the user's run it, too: their messages are not for it.
+const plan = (workerData as Partial<Supplies> | null)?.neuritePaint;
+const port = plan === undefined ? null : parentPort;
+
+port?.on('message', ({ id, job }: Order) => {
   let answer: Answer = { id };
   try {
-    painter ??= new Painter(workerData as PaintPlan);
+    painter ??= new Painter(plan as PaintPlan);
     painter.paint(job);
   } catch (error) {
     answer = { id, error: String((error as Error)?.message ?? error) };
   }
-  parentPort?.postMessage(answer);
+  port?.postMessage(answer);
 });
