@@ -29,7 +29,7 @@ const DROPOUT = 0.1;
 
 /** Two dense layers beside the identity. */
 const block = (width) => [
-  new nn.Residual(
+  new nn.SkipConnection(
     new nn.Sequential(
       new nn.Linear(width, width, { bias: false }),
       new nn.BatchNorm1d(width),

@@ -31,8 +31,9 @@ NEURITE_INLINE void store_tile(const Vec<T> (&acc)[MR][NV], const TileOut<T>& t)
   for (int v = 0; v < NV; ++v) bias[v] = t.bias != nullptr ? read(t.bias, v) : zero;
   T* c = t.c;
   const T* gate = t.gate;
+  const int64_t ldgate = gate != nullptr ? t.ldc : 0;
   NEURITE_UNROLL
-  for (int r = 0; r < MR; ++r, c += t.ldc, gate += t.ldc) {
+  for (int r = 0; r < MR; ++r, c += t.ldc, gate += ldgate) {
     NEURITE_UNROLL
     for (int v = 0; v < NV; ++v) {
       V x = acc[r][v];
@@ -372,7 +373,8 @@ void conv(const ConvArgs<T>& args, const ConvBlock& block, void* scratch) noexce
         for (int64_t s = 0; s < tiles; ++s) {
           const int64_t j = cols * s / tiles, mr = cols * (s + 1) / tiles - j;
           t.ahead =
-              source.in_place
+              calls == 0 ? reinterpret_cast<const char*>(start)  // perhaps null
+              : source.in_place
                   ? reinterpret_cast<const char*>(start + (j + mr) * t.pixel)
                   : reinterpret_cast<const char*>(from + (source.first_row + copied) * w.from * channels) + s * bytes;
           ConvPanel<T> panel = first_panel;
@@ -381,8 +383,8 @@ void conv(const ConvArgs<T>& args, const ConvBlock& block, void* scratch) noexce
             T* const c = to + j * pitch + channel;
             const T* const aux = args.aux == nullptr ? nullptr : args.aux + (c - args.to);
             t.panels = panels;
-            t.a = start + j * t.pixel + (t.segments == 0 ? 0 : panel.group * args.from_channels);
-            t.b = args.packed + panel.start + skipped * panel.wide;
+            t.a = calls == 0 ? start : start + j * t.pixel + panel.group * args.from_channels;
+            t.b = calls == 0 ? args.packed : args.packed + panel.start + skipped * panel.wide;
             t.plane_b = th.count * run * panel.wide;
             t.next_b = products * panel.wide;
             t.out.c = c;
