@@ -4,8 +4,9 @@ import { inputLeaf } from '../../src/graph/leaves.js';
 import type { Tensor } from '../../src/graph/tensor.js';
 import * as ops from '../../src/ops/index.js';
 import { compileGraph, type ProgramSpec } from '../../src/program/index.js';
-import { type Decoded, decode } from './decode.js';
+import { decode } from './decode.js';
 import { both, graphOf, runBoth, traced, valuesFor } from './harness.js';
+import type { Decoded } from './words.js';
 
 const input = (index: number, shape: readonly number[], dtype: DType = 'float32') => inputLeaf(index, shape, dtype);
 const instructions = (spec: ProgramSpec): readonly Decoded[] => decode(spec.words).instructions;
