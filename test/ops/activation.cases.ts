@@ -1,12 +1,117 @@
+import { fullLeaf } from '../../src/graph/leaves.js';
 import type { Tensor } from '../../src/graph/tensor.js';
+import { type activationOps, geluGrad, reluGrad, sigmoidGrad, tanhGrad } from '../../src/ops/activation.js';
 import * as ops from '../../src/ops/index.js';
-import { type Bound, float, floats, type OpCase } from './case.js';
+import { type Bound, float, floats, ints, type OpCase } from './case.js';
+import { binary, E, LARGE, ulps, unary } from './sweep.js';
+
+/** Activations with an instruction of their own. */
+export const activationCases = {
+  relu: [
+    ...unary(ops.relu, E, {
+      expected: [
+        [-1, 2, 0, NaN],
+        [0, 2, 0, NaN],
+      ],
+    }),
+    { name: 'int32', inputs: [ints([-3, 3])], run: ops.relu, bound: E, expected: [0, 3] },
+  ],
+  tanh: unary(ops.tanh, ulps(3, 4), {
+    expected: [
+      [0, Infinity, -Infinity],
+      [0, 1, -1],
+    ],
+  }),
+  sigmoid: unary(ops.sigmoid, ulps(3, 4), {
+    from: -9,
+    to: 9,
+    expected: [
+      [0, Infinity, -Infinity],
+      [0.5, 1, 0],
+    ],
+  }),
+  // 1 + erf cancels below 0: the error is one of 1, not of the result.
+  gelu: unary(
+    (x) => ops.gelu(x),
+    { count: 4, scale: (x) => fullLeaf([], 4, x.dtype) },
+    {
+      special: [0, -0, 1, -1, 1e-30, 88, -88],
+      expected: [
+        [0, 1],
+        [0, 0.8413447460685429],
+      ],
+    },
+  ),
+  reluGrad: binary(reluGrad, E, {
+    b: [0.1, 3],
+    expected: [
+      [5, 5, 5],
+      [1, 0, -1],
+      [5, 0, 0],
+    ],
+  }).filter(sameShaped),
+  // Three roundings in the kernel, one in the reference.
+  tanhGrad: binary(tanhGrad, ulps(3), {
+    b: [-0.9, 0.9],
+    integer: false,
+    special: [
+      [1, 1],
+      [2, 0],
+    ],
+    expected: [
+      [5, 5],
+      [0, 1],
+      [5, 0],
+    ],
+  }).filter(sameShaped),
+  sigmoidGrad: binary(sigmoidGrad, ulps(3), {
+    b: [0.1, 0.9],
+    integer: false,
+    special: [
+      [1, 1],
+      [2, 0],
+    ],
+    expected: [
+      [4, 5],
+      [0.5, 1],
+      [1, 0],
+    ],
+  }).filter(sameShaped),
+  geluGrad: [
+    {
+      name: 'known',
+      inputs: [floats([2, 1, 3]), floats([0, 40, -40])],
+      run: geluGrad,
+      bound: { count: 4, scale: (g) => ops.add(ops.abs(g), 1) },
+      expected: [1, 1, 0],
+      grad: false,
+    },
+    {
+      name: 'broadcast',
+      inputs: [float([3, 1]), float([7], -4, 4)],
+      run: geluGrad,
+      bound: { count: 16, scale: (g, x) => ops.mul(ops.add(ops.abs(g), 1), ops.add(ops.abs(x), 1)) },
+    },
+    {
+      name: 'large',
+      inputs: [float([LARGE]), float([LARGE], -6, 6, 3)],
+      run: geluGrad,
+      bound: { count: 16, scale: (g) => ops.add(ops.abs(g), 1) },
+      grad: false,
+    },
+  ],
+} satisfies Record<keyof typeof activationOps, OpCase[]>;
+
+/** The derivative ops get a gradient and an output of one shape and dtype, and are not promoted. */
+function sameShaped(c: OpCase): boolean {
+  return c.inputs.every((x) => x.shape.join() === c.inputs[0].shape.join() && x.dtype === c.inputs[0].dtype);
+}
 
 const near = (count: number): Bound => ({ count, scale: (x) => ops.add(ops.abs(x), 1) });
 const away = [-2.6, -1.2, -0.3, 0.4, 1.3, 2.7, -7.5, 6.5];
 
 /** An activation of one tensor: smooth points, the tails, kinks and specials, and a long input with an odd end. */
-function unary(fn: (x: Tensor) => Tensor, known: readonly [number, number], grad = true): OpCase[] {
+function composed(fn: (x: Tensor) => Tensor, known: readonly [number, number], grad = true): OpCase[] {
   return [
     { name: 'small', inputs: [floats(away)], run: fn, bound: near(16), grad },
     { name: 'known', inputs: [floats([known[0]])], run: fn, bound: near(16), expected: [known[1]], grad: false },
@@ -34,17 +139,17 @@ function grouped(
 }
 
 /** Activations made of other ops. */
-export const activationCases: Readonly<Record<string, readonly OpCase[]>> = {
-  step: unary((x) => ops.step(x), [0, 1]),
-  straightThrough: unary((x) => ops.step(x, { straightThrough: true }), [-1, 0], false),
-  hardSigmoid: unary(ops.hardSigmoid, [1.5, 0.75]),
-  hardTanh: unary((x) => ops.hardTanh(x), [3, 1]),
-  hardTanhBounds: unary((x) => ops.hardTanh(x, { min: -2, max: 0.5 }), [-3, -2]),
-  relu6: unary(ops.relu6, [9, 6]),
-  generalizedRectifier: unary((x) => ops.generalizedRectifier(x, -1), [-3, 3]),
-  selu: unary(ops.selu, [-1, -1.1113307378125625]),
-  celu: unary((x) => ops.celu(x, 2), [-2, 2 * Math.expm1(-1)]),
-  softplusOptions: unary((x) => ops.softplus(x, { beta: 2, threshold: 10 }), [6, 6]),
+export const composedActivationCases: Readonly<Record<string, readonly OpCase[]>> = {
+  step: composed((x) => ops.step(x), [0, 1]),
+  straightThrough: composed((x) => ops.step(x, { straightThrough: true }), [-1, 0], false),
+  hardSigmoid: composed(ops.hardSigmoid, [1.5, 0.75]),
+  hardTanh: composed((x) => ops.hardTanh(x), [3, 1]),
+  hardTanhBounds: composed((x) => ops.hardTanh(x, { min: -2, max: 0.5 }), [-3, -2]),
+  relu6: composed(ops.relu6, [9, 6]),
+  generalizedRectifier: composed((x) => ops.generalizedRectifier(x, -1), [-3, 3]),
+  selu: composed(ops.selu, [-1, -1.1113307378125625]),
+  celu: composed((x) => ops.celu(x, 2), [-2, 2 * Math.expm1(-1)]),
+  softplusOptions: composed((x) => ops.softplus(x, { beta: 2, threshold: 10 }), [6, 6]),
   prelu: [
     {
       name: 'by channel',

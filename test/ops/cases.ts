@@ -1,8 +1,9 @@
 import type { OpName } from '../../src/ops/index.js';
-import { activationCases } from './activation.cases.js';
+import { activationCases, composedActivationCases } from './activation.cases.js';
 import { alongCases } from './along.cases.js';
 import { arrangeCases } from './arrange.cases.js';
 import type { OpCase } from './case.js';
+import { compareCases } from './compare.cases.js';
 import { composedCases } from './composed.cases.js';
 import { convCases, convolutionCases } from './conv.cases.js';
 import { elementwiseCases } from './elementwise.cases.js';
@@ -23,6 +24,8 @@ import { sortCases } from './sort.cases.js';
 /** Cases of every op: one without is a type error here. */
 export const CASES = {
   ...elementwiseCases,
+  ...compareCases,
+  ...activationCases,
   ...reduceCases,
   ...movementCases,
   ...matmulCases,
@@ -44,7 +47,7 @@ export const CASES = {
 /** Cases of functions made of ops. */
 export const COMPOSED: Readonly<Record<string, readonly OpCase[]>> = {
   ...composedCases,
-  ...activationCases,
+  ...composedActivationCases,
   ...arrangeCases,
   ...matrixCases,
   ...groupedRowCases,
