@@ -224,13 +224,16 @@ export const SECTIONS = [
   {
     title: 'Image networks',
     golden: ['test/nn/goldens/pooling.json'],
-    gradient: [...REGISTRY, 'test/nn/pooling.test.ts'],
+    gradient: [...REGISTRY, 'test/nn/gradients.test.ts', 'test/nn/pooling.test.ts'],
     guide: ['image-networks'],
     rows: [
       ['Largest and average of windows: stride, padding, dilation, ceil mode, divisors', 'MaxPool2d AvgPool2d'],
-      ['Windows of a given number, of everything', 'AdaptiveAvgPool2d AdaptiveMaxPool2d GlobalAvgPool2d'],
+      [
+        'Windows of a given number, of everything',
+        'AdaptiveAvgPool2d AdaptiveMaxPool2d GlobalAvgPool2d GlobalMaxPool2d',
+      ],
       ['Other sizes: nearest, linear weights, pixels of channels', 'Upsample PixelShuffle PixelUnshuffle'],
-      ['Frames', 'ZeroPad2d ReflectionPad2d'],
+      ['Frames', 'ZeroPad2d ReflectionPad2d ReplicationPad2d'],
       [
         'As functions',
         'maxPool2d avgPool2d adaptiveAvgPool2d adaptiveMaxPool2d globalAvgPool globalMaxPool upsample pixelShuffle pixelUnshuffle',
@@ -238,10 +241,10 @@ export const SECTIONS = [
       ],
       [
         'Residual, VGG, LeNet and MobileNet networks and blocks',
-        'ResNet BasicBlock VGG LeNet5 InvertedResidual SkipConnection',
+        'ResNet BasicBlock VGG LeNet5 InvertedResidual DepthwiseSeparable SkipConnection',
         {
           golden: ['test/nn/image-models.test.ts', 'test/nn/goldens/*.json'],
-          gradient: ['test/nn/image-models.test.ts'],
+          gradient: ['test/nn/image-models.test.ts', 'test/nn/gradients.test.ts'],
         },
       ],
     ],
@@ -249,13 +252,13 @@ export const SECTIONS = [
   {
     title: 'Regularisation and normalisation',
     golden: ['test/nn/goldens/norms.json', 'test/goldens/norms.json', 'test/nn/*.test.ts'],
-    gradient: ['test/nn/*.test.ts', ...REGISTRY],
+    gradient: ['test/nn/gradients.test.ts', 'test/nn/*.test.ts', ...REGISTRY],
     guide: ['regularisation', 'normalisation'],
     rows: [
       ['Penalties', 'l1 l2 elasticNet weightPenalty', { guide: ['losses', 'regularisation'] }],
       ['Dropouts', 'Dropout Dropout1d Dropout2d AlphaDropout DropPath'],
-      ['Batch norm', 'BatchNorm1d BatchNorm2d'],
-      ['Layer, RMS, instance, group norm', 'LayerNorm RMSNorm InstanceNorm1d InstanceNorm2d GroupNorm'],
+      ['Batch norm', 'BatchNorm1d BatchNorm2d BatchNorm3d'],
+      ['Layer, RMS, instance, group norm', 'LayerNorm RMSNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d GroupNorm'],
       ['Weight and spectral norm', 'weightNorm spectralNorm'],
       [
         'Max norm',

@@ -2,24 +2,17 @@ import {
   add,
   batchNorm,
   type FloatDType,
-  isFloat,
   mul,
   OptionError,
-  ones,
-  Parameter,
   reciprocal,
-  rsqrt,
   ShapeError,
-  State,
   stopGradient,
-  sub,
   type Tensor,
-  zeros,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
-import { Module, type ModuleConfig } from './module.js';
+import { StatisticsNorm } from './norm-base.js';
 
 export interface BatchNormOptions {
   /** Added to the variance, >= 0 (default 1e-5). */
@@ -34,111 +27,39 @@ export interface BatchNormOptions {
   readonly dtype?: FloatDType;
 }
 
-/** Base of the batch norms; the channels are the last axis. @see {@link BatchNorm1d}, {@link BatchNorm2d} */
-abstract class BatchNorm extends Module {
-  readonly numFeatures: number;
-  readonly eps: number;
+/** Base of the batch norms; the channels are the last axis. @see {@link BatchNorm1d}, {@link BatchNorm2d}, {@link BatchNorm3d} */
+abstract class BatchNorm extends StatisticsNorm {
   readonly momentum: number | null;
-  weight: Parameter | null;
-  bias: Parameter | null;
-  runningMean: State | null;
-  runningVar: State | null;
-  numBatchesTracked: State | null;
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
-    super();
-    const name = this.constructor.name;
-    checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'dtype']);
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, dtype = 'float32' } = options;
-    if (!Number.isInteger(numFeatures) || numFeatures < 1) {
-      throw new OptionError(`${name}: numFeatures is ${String(numFeatures)}, expected a whole number >= 1`);
-    }
-    if (!(eps >= 0 && Number.isFinite(eps))) {
-      throw new OptionError(`${name}: eps is ${eps}, expected a finite number >= 0`);
-    }
+    super(numFeatures, options, true);
+    const { momentum = 0.1 } = options;
     if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
-      throw new OptionError(`${name}: momentum is ${String(momentum)}, expected a number in [0, 1] or null`);
+      const name = this.constructor.name;
+      throw new OptionError(`${name}: momentum is ${shown(momentum)}, expected a number in [0, 1] or null`);
     }
-    if (!isFloat(dtype)) throw new OptionError(`${name}: dtype is ${String(dtype)}, expected float32 or float64`);
-    const shape = [numFeatures];
-    this.numFeatures = numFeatures;
-    this.eps = eps;
     this.momentum = momentum;
-    this.weight = affine ? new Parameter(ones(shape, { dtype }), 'weight') : null;
-    this.bias = affine ? new Parameter(zeros(shape, { dtype }), 'bias') : null;
-    this.runningMean = trackRunningStats ? new State(zeros(shape, { dtype }), 'runningMean') : null;
-    this.runningVar = trackRunningStats ? new State(ones(shape, { dtype }), 'runningVar') : null;
-    this.numBatchesTracked = trackRunningStats ? new State(zeros([], { dtype: 'int32' }), 'numBatchesTracked') : null;
   }
 
-  /** The axes before the channels in the inputs that are taken, for checks and messages. */
-  protected abstract get axes(): readonly (readonly string[])[];
-
-  /**
-   * @param x the layer's input, channels last
-   * @returns the shape of x
-   * @throws ShapeError for another shape, or a single value a feature in training; DTypeError when x is not of the layer's dtype.
-   */
-  forward(x: Tensor): Tensor {
-    const { numFeatures, eps, runningMean, runningVar, axes } = this;
-    if (!axes.some((a) => a.length === x.shape.length - 1) || x.shape.at(-1) !== numFeatures) {
-      const expected = axes.map((a) => `[${a.join(', ')}, ${numFeatures}]`).join(' or ');
-      throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected ${expected}`);
-    }
-    const [weight, bias] = [this.weight?.read() ?? null, this.bias?.read() ?? null];
-    if (!this.training && runningMean !== null && runningVar !== null) {
-      return fixedNorm(x, runningMean.read(), runningVar.read(), eps, weight, bias);
-    }
+  protected normalize(x: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor {
     const n = sizeOf(x.shape.slice(0, -1));
     if (n < 2 && this.training) {
       throw new ShapeError(
         `${this.label}: got ${showShape(x.shape)}, expected more than 1 value a feature in training; use a larger batch or call eval()`,
       );
     }
-    const { y, mean, variance } = batchNorm(x, { weight, bias, eps });
+    const { y, mean, variance } = batchNorm(x, { weight, bias, eps: this.eps });
     if (this.training) this.#track(stopGradient(mean), mul(stopGradient(variance), n / (n - 1)));
     return y;
   }
 
   #track(mean: Tensor, variance: Tensor): void {
-    const { runningMean, runningVar, numBatchesTracked, momentum } = this;
-    if (runningMean === null || runningVar === null || numBatchesTracked === null) return;
+    const { numBatchesTracked, momentum } = this;
+    if (numBatchesTracked === null) return;
     const count = add(numBatchesTracked.read(), 1);
     numBatchesTracked.assign(count);
-    const share = momentum ?? reciprocal(count.cast(runningMean.dtype));
-    runningAverage(runningMean, mean, share);
-    runningAverage(runningVar, variance, share);
+    this.keep(mean, variance, momentum ?? reciprocal(count.cast(mean.dtype)));
   }
-
-  override config(): ModuleConfig {
-    const { numFeatures, eps, momentum, weight, runningMean } = this;
-    const dtype = (weight ?? runningMean)?.dtype ?? 'float32';
-    return [numFeatures, { eps, momentum, affine: weight !== null, trackRunningStats: runningMean !== null, dtype }];
-  }
-
-  override toString(): string {
-    return `${this.constructor.name}(${this.numFeatures})`;
-  }
-}
-
-/** cell ← (1 − share)·cell + share·value, a pending write. */
-export function runningAverage(cell: State, value: Tensor, share: number | Tensor): void {
-  const kept = typeof share === 'number' ? 1 - share : sub(1, share);
-  cell.assign(add(mul(cell.read(), kept), mul(value, share)));
-}
-
-/** Normalisation by given statistics of the last axis: one multiplication and one addition an element. */
-export function fixedNorm(
-  x: Tensor,
-  mean: Tensor,
-  variance: Tensor,
-  eps: number,
-  weight: Tensor | null,
-  bias: Tensor | null,
-): Tensor {
-  const rstd = rsqrt(add(variance, eps));
-  const y = mul(sub(x, mean), weight === null ? rstd : mul(rstd, weight));
-  return bias === null ? y : add(y, bias);
 }
 
 /**
@@ -159,7 +80,7 @@ export function fixedNorm(
  * @see Ioffe and Szegedy (2015), Batch normalization; PyTorch, torch.nn.BatchNorm1d (whose length axis comes last).
  */
 export class BatchNorm1d extends BatchNorm {
-  protected override get axes(): readonly (readonly string[])[] {
+  protected get axes() {
     return [['batch'], ['batch', 'length']];
   }
 }
@@ -174,7 +95,22 @@ export class BatchNorm1d extends BatchNorm {
  * @see Ioffe and Szegedy (2015), Batch normalization; PyTorch, torch.nn.BatchNorm2d (whose channels are the second axis).
  */
 export class BatchNorm2d extends BatchNorm {
-  protected override get axes(): readonly (readonly string[])[] {
+  protected get axes() {
     return [['batch', 'height', 'width']];
+  }
+}
+
+/**
+ * Batch normalisation of volumes `[batch, depth, height, width, channels]`: every channel has mean 0 and variance 1 over the batch and
+ * all positions, then weight and bias. Everything else is as in {@link BatchNorm1d}.
+ * @param numFeatures number of channels, >= 1.
+ * @param options `eps` ε, `momentum`, `affine`, `trackRunningStats`, `dtype`.
+ * @throws OptionError for options outside their range; ShapeError from `forward`, in training also for a single value a channel.
+ * @example new nn.BatchNorm3d(4).forward(zeros([2, 4, 8, 8, 4])).shape; // [2, 4, 8, 8, 4]
+ * @see Ioffe and Szegedy (2015), Batch normalization; PyTorch, torch.nn.BatchNorm3d (whose channels are the second axis).
+ */
+export class BatchNorm3d extends BatchNorm {
+  protected get axes() {
+    return [['batch', 'depth', 'height', 'width']];
   }
 }

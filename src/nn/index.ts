@@ -13,7 +13,7 @@ export {
   Tanh,
 } from './activations.js';
 export { collectLosses } from './added-loss.js';
-export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './batch-norm.js';
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batch-norm.js';
 export {
   Conv1d,
   Conv2d,
@@ -37,6 +37,7 @@ export {
   type VGGOptions,
 } from './image-models.js';
 export * as init from './init.js';
+export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type InstanceNormOptions } from './instance-norm.js';
 export { LayerNorm, type LayerNormOptions } from './layer-norm.js';
 export { Dropout, Flatten } from './layers.js';
 export { Linear, type LinearOptions } from './linear.js';
@@ -52,15 +53,7 @@ export {
 export { type AnyModule, type ConfigValue, Module, type ModuleConfig } from './module.js';
 export type { ModuleClass, Registry } from './module-config.js';
 export { Normalize } from './normalize.js';
-export {
-  GroupNorm,
-  type GroupNormOptions,
-  InstanceNorm1d,
-  InstanceNorm2d,
-  type InstanceNormOptions,
-  RMSNorm,
-  type RMSNormOptions,
-} from './norms.js';
+export { GroupNorm, type GroupNormOptions, RMSNorm, type RMSNormOptions } from './norms.js';
 export {
   removeParametrization,
   type SpectralNormOptions,

@@ -1,19 +1,7 @@
-import {
-  type FloatDType,
-  isFloat,
-  layerNorm,
-  OptionError,
-  ones,
-  Parameter,
-  type Shape,
-  ShapeError,
-  type Tensor,
-  zeros,
-} from '../core.js';
+import { type FloatDType, layerNorm, ones, Parameter, type Shape, type Tensor, zeros } from '../core.js';
 import { checkOptions } from '../options.js';
-import { sameShape } from '../shape.js';
-import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
+import { checkLastAxes, checkNorm, normalizedSizes } from './norm-base.js';
 
 export interface LayerNormOptions {
   /** Added to the variance, >= 0 (default 1e-5). */
@@ -47,14 +35,9 @@ export class LayerNorm extends Module {
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
     checkOptions('LayerNorm', options, ['eps', 'affine', 'bias', 'dtype']);
-    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
-    if (shape.length === 0 || !shape.every((n) => Number.isInteger(n) && n >= 1)) {
-      throw new OptionError(`LayerNorm: normalizedShape is [${shape}], expected whole numbers >= 1, at least one`);
-    }
+    const shape = normalizedSizes('LayerNorm', normalizedShape);
     const { eps = 1e-5, affine = true, bias = true, dtype = 'float32' } = options;
-    if (!(eps >= 0 && Number.isFinite(eps)))
-      throw new OptionError(`LayerNorm: eps is ${eps}, expected a finite number >= 0`);
-    if (!isFloat(dtype)) throw new OptionError(`LayerNorm: dtype is ${String(dtype)}, expected float32 or float64`);
+    checkNorm('LayerNorm', eps, dtype);
     this.normalizedShape = shape;
     this.eps = eps;
     this.weight = affine ? new Parameter(ones(shape, { dtype }), 'weight') : null;
@@ -68,12 +51,7 @@ export class LayerNorm extends Module {
    */
   forward(x: Tensor): Tensor {
     const { normalizedShape, eps } = this;
-    const last = x.shape.slice(Math.max(0, x.shape.length - normalizedShape.length));
-    if (!sameShape(last, normalizedShape)) {
-      const expected =
-        normalizedShape.length === 1 ? `dimension ${normalizedShape[0]}` : `dimensions ${showShape(normalizedShape)}`;
-      throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected last ${expected}`);
-    }
+    checkLastAxes(this.label, x, normalizedShape);
     return layerNorm(x, normalizedShape, { weight: this.weight?.read() ?? null, bias: this.bias?.read() ?? null, eps });
   }
 

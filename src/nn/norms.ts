@@ -1,38 +1,19 @@
 import {
   type FloatDType,
   groupNorm,
-  isFloat,
-  mean as meanOf,
   OptionError,
   ones,
   Parameter,
   rmsNorm,
   type Shape,
   ShapeError,
-  State,
-  stopGradient,
   type Tensor,
-  variance as varianceOf,
   zeros,
 } from '../core.js';
-import { checkOptions } from '../options.js';
-import { sameShape, sizeOf } from '../shape.js';
-import { fixedNorm, runningAverage } from './batch-norm.js';
+import { checkOptions, wholeNumber } from '../options.js';
 import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
-
-function checkNorm(name: string, eps: number | null, dtype: FloatDType): void {
-  if (eps !== null && !(eps >= 0 && Number.isFinite(eps))) {
-    throw new OptionError(`${name}: eps is ${eps}, expected a finite number >= 0`);
-  }
-  if (!isFloat(dtype)) throw new OptionError(`${name}: dtype is ${String(dtype)}, expected float32 or float64`);
-}
-
-function checkCount(name: string, what: string, n: number): void {
-  if (!Number.isInteger(n) || n < 1) {
-    throw new OptionError(`${name}: ${what} is ${String(n)}, expected a whole number >= 1`);
-  }
-}
+import { checkLastAxes, checkNorm, normalizedSizes } from './norm-base.js';
 
 export interface RMSNormOptions {
   /** Added to the mean square, >= 0; null (default): the spacing of numbers at 1 (1.2e-7 in float32). */
@@ -62,10 +43,7 @@ export class RMSNorm extends Module {
   constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
     super();
     checkOptions('RMSNorm', options, ['eps', 'affine', 'dtype']);
-    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
-    if (shape.length === 0 || !shape.every((n) => Number.isInteger(n) && n >= 1)) {
-      throw new OptionError(`RMSNorm: normalizedShape is [${shape}], expected whole numbers >= 1, at least one`);
-    }
+    const shape = normalizedSizes('RMSNorm', normalizedShape);
     const { eps = null, affine = true, dtype = 'float32' } = options;
     checkNorm('RMSNorm', eps, dtype);
     this.normalizedShape = shape;
@@ -76,11 +54,7 @@ export class RMSNorm extends Module {
   /** @param x `[…, …normalizedShape]` @returns the shape of x @throws ShapeError when the last axes are others. */
   forward(x: Tensor): Tensor {
     const { normalizedShape, eps } = this;
-    if (!sameShape(x.shape.slice(Math.max(0, x.shape.length - normalizedShape.length)), normalizedShape)) {
-      throw new ShapeError(
-        `${this.label}: got ${showShape(x.shape)}, expected last dimensions ${showShape(normalizedShape)}`,
-      );
-    }
+    checkLastAxes(this.label, x, normalizedShape);
     return rmsNorm(x, normalizedShape, { weight: this.weight?.read() ?? null, eps });
   }
 
@@ -126,15 +100,13 @@ export class GroupNorm extends Module {
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
     checkOptions('GroupNorm', options, ['eps', 'affine', 'dtype']);
-    checkCount('GroupNorm', 'numGroups', numGroups);
-    checkCount('GroupNorm', 'numChannels', numChannels);
+    this.numGroups = wholeNumber('GroupNorm: numGroups', numGroups, 1);
+    this.numChannels = wholeNumber('GroupNorm: numChannels', numChannels, 1);
     if (numChannels % numGroups !== 0) {
       throw new OptionError(`GroupNorm: numGroups is ${numGroups}, which does not divide ${numChannels} channels`);
     }
     const { eps = 1e-5, affine = true, dtype = 'float32' } = options;
     checkNorm('GroupNorm', eps, dtype);
-    this.numGroups = numGroups;
-    this.numChannels = numChannels;
     this.eps = eps;
     this.weight = affine ? new Parameter(ones([numChannels], { dtype }), 'weight') : null;
     this.bias = affine ? new Parameter(zeros([numChannels], { dtype }), 'bias') : null;
@@ -156,125 +128,5 @@ export class GroupNorm extends Module {
 
   override toString(): string {
     return `GroupNorm(${this.numGroups}, ${this.numChannels})`;
-  }
-}
-
-export interface InstanceNormOptions {
-  /** Added to the variance, >= 0 (default 1e-5). */
-  readonly eps?: number;
-  /** Weight of the new value in the running statistics, in [0, 1] (default 0.1). */
-  readonly momentum?: number;
-  /** Whether there is a weight and a bias (default false). */
-  readonly affine?: boolean;
-  /** Whether running statistics are kept, which evaluation then uses (default false). */
-  readonly trackRunningStats?: boolean;
-  /** float32 unless stated. */
-  readonly dtype?: FloatDType;
-}
-
-/**
- * Base of the instance norms: every channel of every sample has mean 0 and variance 1 over its positions.
- * @see {@link InstanceNorm1d}, {@link InstanceNorm2d}
- */
-abstract class InstanceNorm extends Module {
-  readonly numFeatures: number;
-  readonly eps: number;
-  readonly momentum: number;
-  weight: Parameter | null;
-  bias: Parameter | null;
-  runningMean: State | null;
-  runningVar: State | null;
-  /** Kept for PyTorch's state dicts, which hold it; it counts nothing, there as here. */
-  numBatchesTracked: State | null;
-
-  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
-    super();
-    checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'dtype']);
-    const name = this.constructor.name;
-    const { eps = 1e-5, momentum = 0.1, affine = false, trackRunningStats = false, dtype = 'float32' } = options;
-    checkCount(name, 'numFeatures', numFeatures);
-    checkNorm(name, eps, dtype);
-    if (!(momentum >= 0 && momentum <= 1)) {
-      throw new OptionError(`${name}: momentum is ${String(momentum)}, expected a number in [0, 1]`);
-    }
-    const shape = [numFeatures];
-    this.numFeatures = numFeatures;
-    this.eps = eps;
-    this.momentum = momentum;
-    this.weight = affine ? new Parameter(ones(shape, { dtype }), 'weight') : null;
-    this.bias = affine ? new Parameter(zeros(shape, { dtype }), 'bias') : null;
-    this.runningMean = trackRunningStats ? new State(zeros(shape, { dtype }), 'runningMean') : null;
-    this.runningVar = trackRunningStats ? new State(ones(shape, { dtype }), 'runningVar') : null;
-    this.numBatchesTracked = trackRunningStats ? new State(zeros([], { dtype: 'int32' }), 'numBatchesTracked') : null;
-  }
-
-  /** Axes of the input, for messages; their number is checked. */
-  protected abstract get axes(): readonly string[];
-
-  /** @returns the shape of x @throws ShapeError for another shape, or a single position in training. */
-  forward(x: Tensor): Tensor {
-    const { numFeatures, eps, runningMean, runningVar, axes } = this;
-    if (x.shape.length !== axes.length + 1 || x.shape.at(-1) !== numFeatures) {
-      throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected [${axes.join(', ')}, ${numFeatures}]`);
-    }
-    const [weight, bias] = [this.weight?.read() ?? null, this.bias?.read() ?? null];
-    if (!this.training && runningMean !== null && runningVar !== null) {
-      return fixedNorm(x, runningMean.read(), runningVar.read(), eps, weight, bias);
-    }
-    const positions = sizeOf(x.shape.slice(1, -1));
-    if (positions < 2) {
-      throw new ShapeError(
-        `${this.label}: got ${showShape(x.shape)}, expected more than 1 position; the variance of one value says nothing`,
-      );
-    }
-    if (this.training && runningMean !== null && runningVar !== null) {
-      const axis = axes.slice(1).map((_, i) => i + 1);
-      const fixed = stopGradient(x);
-      runningAverage(runningMean, meanOf(meanOf(fixed, { axis }), { axis: 0 }), this.momentum);
-      runningAverage(runningVar, meanOf(varianceOf(fixed, { axis }), { axis: 0 }), this.momentum);
-    }
-    return groupNorm(x, numFeatures, { weight, bias, eps });
-  }
-
-  override config(): ModuleConfig {
-    const { numFeatures, eps, momentum, weight, runningMean } = this;
-    const dtype = (weight ?? runningMean)?.dtype ?? 'float32';
-    return [numFeatures, { eps, momentum, affine: weight !== null, trackRunningStats: runningMean !== null, dtype }];
-  }
-
-  override toString(): string {
-    return `${this.constructor.name}(${this.numFeatures})`;
-  }
-}
-
-/**
- * Instance normalisation of `[batch, length, features]`: every feature of every sample has mean 0 and variance 1 over its positions.
- *
- * y = (x − mean) / √(variance + ε) · weight + bias, variance of the population. With `trackRunningStats` training averages the
- * statistics of the samples (variance with n − 1) and evaluation uses the average.
- *
- * @param numFeatures size of the last axis, >= 1.
- * @param options `eps` ε, `momentum`, `affine` (default false), `trackRunningStats` (default false), `dtype`.
- * @throws OptionError for options outside their range; ShapeError from `forward`, also for a single position.
- * @example new nn.InstanceNorm1d(8).forward(zeros([2, 16, 8])).shape; // [2, 16, 8]
- * @see Ulyanov et al. (2016), Instance normalization; PyTorch, torch.nn.InstanceNorm1d (whose channels are the second axis).
- */
-export class InstanceNorm1d extends InstanceNorm {
-  protected override get axes(): readonly string[] {
-    return ['batch', 'length'];
-  }
-}
-
-/**
- * Instance normalisation of images `[batch, height, width, channels]`: every channel of every image has mean 0 and variance 1.
- * @param numFeatures number of channels, >= 1.
- * @param options as of {@link InstanceNorm1d}.
- * @throws OptionError for options outside their range; ShapeError from `forward`, also for a single pixel.
- * @example new nn.InstanceNorm2d(3).forward(zeros([2, 8, 8, 3])).shape; // [2, 8, 8, 3]
- * @see Ulyanov et al. (2016), Instance normalization; PyTorch, torch.nn.InstanceNorm2d (whose channels are the second axis).
- */
-export class InstanceNorm2d extends InstanceNorm {
-  protected override get axes(): readonly string[] {
-    return ['batch', 'height', 'width'];
   }
 }
