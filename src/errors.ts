@@ -73,10 +73,10 @@ export class DeviceError extends NeuriteError {
 /** Values that the computation cannot use: labels out of range, NaN, an empty data set. */
 export class DataError extends NeuriteError {
   /** Where a run stopped, when it was stopped by one. */
-  readonly at: RunLocation | undefined;
+  declare readonly at?: RunLocation;
   constructor(message: string, at?: RunLocation, options?: ErrorOptions) {
     super('ERR_DATA', message, options);
-    this.at = at;
+    if (at !== undefined) this.at = at;
   }
 }
 

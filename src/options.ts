@@ -14,11 +14,22 @@ export function checkOptions(where: string, given: object, known: readonly strin
   }
 }
 
+/** A value that was not expected, for messages: strings in quotes, classes and objects by name. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return `the function or class ${value.name || '(anonymous)'}`;
+  if (Array.isArray(value)) {
+    return value.length > 8 || value.some(Array.isArray) ? `an array of ${value.length}` : `[${value.map(shown)}]`;
+  }
+  if (typeof value === 'object' && value !== null) return `a ${value.constructor?.name ?? 'object'}`;
+  return String(value);
+}
+
 /** Returns `value` when it is a whole number in [low, high]. */
 export function wholeNumber(where: string, value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
   const range = high === Number.MAX_SAFE_INTEGER ? `>= ${low}` : `in [${low}, ${high}]`;
-  throw new OptionError(`${where} is ${String(value)}, expected a whole number ${range}`);
+  throw new OptionError(`${where} is ${shown(value)}, expected a whole number ${range}`);
 }
 
 /** `batchSize` checked against the number of samples; undefined gives the default. */
@@ -42,6 +53,5 @@ export function axisSizes(where: string, what: string, given: Sizes, dims: numbe
   if (Array.isArray(list) && list.length === dims && list.every((n) => Number.isSafeInteger(n) && n >= low)) {
     return [...list];
   }
-  const shown = Array.isArray(given) ? `[${given.map(String)}]` : String(given);
-  throw new OptionError(`${where}: ${what} is ${shown}, expected a whole number >= ${low}, or ${dims} of them`);
+  throw new OptionError(`${where}: ${what} is ${shown(given)}, expected a whole number >= ${low}, or ${dims} of them`);
 }

@@ -2,6 +2,7 @@ import { type DType, type HostArray, isFloat, itemSize } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { dataLeaf } from '../graph/leaves.js';
 import type { Tensor } from '../graph/tensor.js';
+import { shown } from '../options.js';
 import { allocate } from '../runtime/storage.js';
 import { checkShape, type Shape, sizeOf } from '../shape.js';
 
@@ -102,7 +103,7 @@ function flatten(values: NestedNumbers, shape: Shape): number[] {
       out.push(Number(x));
     } else {
       throw new DTypeError(
-        `tensor: got ${Array.isArray(x) ? 'a deeper array' : typeof x}, expected a number or boolean`,
+        `tensor: got ${Array.isArray(x) ? 'a deeper array' : shown(x)}, expected a number or boolean`,
       );
     }
   };

@@ -1,4 +1,5 @@
-import type { DType, Shape } from '../core.js';
+import { type DType, DTypeError, type Shape, Tensor } from '../core.js';
+import { shown } from '../options.js';
 
 /** `[64, 28, 28]` */
 export function showShape(shape: Shape): string {
@@ -8,4 +9,11 @@ export function showShape(shape: Shape): string {
 /** `float32 [64, 28, 28]` */
 export function showType(x: { readonly dtype: DType; readonly shape: Shape }): string {
   return `${x.dtype} ${showShape(x.shape)}`;
+}
+
+/** Throws for an array or anything else in the place of a layer's input. */
+export function checkTensor(label: string, x: unknown): asserts x is Tensor {
+  if (x instanceof Tensor) return;
+  const hint = Array.isArray(x) || ArrayBuffer.isView(x) ? '; write tensor(x)' : '';
+  throw new DTypeError(`${label}: got ${shown(x)}, expected a Tensor${hint}`);
 }

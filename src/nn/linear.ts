@@ -1,7 +1,7 @@
 import { type FloatDType, isFloat, linear, OptionError, Parameter, ShapeError, type Tensor } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
-import { showShape } from './describe.js';
+import { checkTensor, showShape } from './describe.js';
 import { fanInUniform, type Initializer } from './init.js';
 import { Module, type ModuleConfig } from './module.js';
 
@@ -38,16 +38,11 @@ export class Linear extends Module {
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
     checkOptions('Linear', options, ['bias', 'init', 'biasInit', 'dtype']);
-    for (const [what, n] of Object.entries({ inFeatures, outFeatures })) {
-      if (!Number.isInteger(n) || n < 1) {
-        throw new OptionError(`Linear: ${what} is ${String(n)}, expected a whole number >= 1`);
-      }
-    }
+    this.inFeatures = wholeNumber('Linear: inFeatures', inFeatures, 1);
+    this.outFeatures = wholeNumber('Linear: outFeatures', outFeatures, 1);
     const { bias = true, init = fanInUniform(), biasInit = fanInUniform(), dtype = 'float32' } = options;
     if (!isFloat(dtype)) throw new OptionError(`Linear: dtype is ${String(dtype)}, expected float32 or float64`);
     const context = { fanIn: inFeatures, fanOut: outFeatures, dtype };
-    this.inFeatures = inFeatures;
-    this.outFeatures = outFeatures;
     this.weight = new Parameter(init([outFeatures, inFeatures], context), 'weight');
     this.bias = bias ? new Parameter(biasInit([outFeatures], context), 'bias') : null;
   }
@@ -58,6 +53,7 @@ export class Linear extends Module {
    * @throws ShapeError when the last axis is another; DTypeError when x is not of the layer's dtype.
    */
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     if (x.shape.at(-1) !== this.inFeatures) {
       const fits = x.shape.length > 1 && sizeOf(x.shape.slice(1)) === this.inFeatures;
       const hint = fits ? '; add new nn.Flatten() before it' : '';

@@ -1,4 +1,6 @@
 import { OptionError, type Tensor } from '../core.js';
+import { shown } from '../options.js';
+import { checkTensor } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
 /**
@@ -47,6 +49,7 @@ export class Sequential extends Module implements Iterable<Module> {
 
   /** x through every layer in order; without layers, x itself. */
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     for (const layer of this) x = layer.forward(x);
     return x;
   }
@@ -54,11 +57,7 @@ export class Sequential extends Module implements Iterable<Module> {
 
 function checkLayer(layer: unknown, index: number): Module {
   if (layer instanceof Module) return layer as Module;
+  const given = Array.isArray(layer) ? 'an array; spread it with ...' : shown(layer);
   const hint = typeof layer === 'function' ? '; write new nn.ReLU(), with new and parentheses' : '';
-  throw new OptionError(`Sequential: layer ${index} is ${describe(layer)}, expected a Module${hint}`);
-}
-
-function describe(x: unknown): string {
-  if (typeof x === 'function') return `the function or class ${x.name || '(anonymous)'}`;
-  return Array.isArray(x) ? 'an array; spread it with ...' : String(x);
+  throw new OptionError(`Sequential: layer ${index} is ${given}, expected a Module${hint}`);
 }

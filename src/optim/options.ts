@@ -1,4 +1,5 @@
 import { OptionError } from '../core.js';
+import { shown } from '../options.js';
 
 /** A learning rate, or a schedule: learning rate from the number of updates before. */
 export type LearningRate = number | ((step: number) => number);
@@ -23,7 +24,7 @@ export function checkRange(
   const inside = typeof value === 'number' && value >= low && (open ? value < high : value <= high);
   if (inside && Number.isFinite(value)) return;
   const range = high === Infinity ? `a finite number >= ${low}` : `a number in [${low}, ${high}${open ? ')' : ']'}`;
-  throw new OptionError(`${where}: ${what} is ${String(value)}, expected ${range}`);
+  throw new OptionError(`${where}: ${what} is ${shown(value)}, expected ${range}`);
 }
 
 /** The betas given, or `initial`; throws unless they are two numbers in [0, 1). */
@@ -34,7 +35,7 @@ export function checkBetas(
 ): readonly [number, number] {
   const betas: unknown = given === undefined ? initial : given;
   if (!Array.isArray(betas) || betas.length !== 2) {
-    throw new OptionError(`${where}: betas is ${String(betas)}, expected two numbers in [0, 1)`);
+    throw new OptionError(`${where}: betas is ${shown(betas)}, expected two numbers in [0, 1)`);
   }
   for (const [i, beta] of betas.entries()) checkRange(where, `betas[${i}]`, beta, 0, 1, true);
   return [betas[0], betas[1]];

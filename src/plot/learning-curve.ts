@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { type PlotSize, type ScaleName, sizeOf } from './check.js';
 import { drawLines, type Series } from './lines.js';
 import { page } from './page.js';
@@ -28,7 +28,12 @@ export function learningCurve(history: CurveData, options: LearningCurveOptions 
   const where = 'learningCurve';
   checkOptions(where, options, ['width', 'height', 'yScale']);
   const size = sizeOf(where, options);
-  const { epochs } = history;
+  const epochs = history?.epochs;
+  if (!Array.isArray(epochs)) {
+    throw new OptionError(
+      `${where}: got ${shown(history)}, expected the history of a run; write await before fit(...)`,
+    );
+  }
   if (epochs.length === 0) throw new OptionError(`${where}: the history has no finished epoch to draw`);
   const names = Object.keys(epochs[0]).filter((key) => !NOT_CURVES.has(key) && !isValidation(key, epochs[0]));
   const x = epochs.map((e) => e['epoch']);

@@ -1,5 +1,6 @@
 import { DataError, OptionError, ShapeError, Tensor, tensor } from '../core.js';
 import { type DataInput, Pipeline, type Batch as Rows, TensorDataset, type TensorTree } from '../data/index.js';
+import { shown } from '../options.js';
 import { leaves, mapTree, treeKey } from '../tree.js';
 
 export type { Rows, TensorTree };
@@ -133,7 +134,7 @@ export function sourceOf(where: string, data: DataLike): Source {
 function tableOf(where: string, data: Exclude<DataLike, Pipeline<Rows>>): Table {
   if (data instanceof TensorDataset) return new Table({ x: data.x, y: data.y }, data);
   if (typeof data !== 'object' || data === null || !('x' in data && 'y' in data)) {
-    throw new OptionError(`${where}: got ${describe(data)} as data, expected a TensorDataset, a Pipeline or { x, y }`);
+    throw new OptionError(`${where}: got ${shown(data)} as data, expected a TensorDataset, a Pipeline or { x, y }`);
   }
   if (isPlainInput(data.x) && isPlainInput(data.y)) {
     const table = tableOf(where, new TensorDataset(data.x, data.y));
@@ -197,10 +198,4 @@ function withSamples(where: string, value: DataInput): Tensor {
     throw new ShapeError(`${where} is a scalar, expected [samples, ...]`);
   }
   return TensorDataset.unlabelled(value).x;
-}
-
-export function describe(x: unknown): string {
-  if (typeof x === 'function') return `the function or class ${x.name || '(anonymous)'}`;
-  if (typeof x === 'object' && x !== null) return `a ${x.constructor?.name ?? 'object'}`;
-  return String(x);
 }

@@ -16,7 +16,8 @@ import type { JsonValue } from '../json.js';
 import { type Loss, type LossName, type LossOptions, lossByName } from '../losses/index.js';
 import { type AnyMetric, type MetricName, metricByName, RunningMetric } from '../metrics/index.js';
 import { type AnyModule, collectLosses, Module } from '../nn/index.js';
-import { describe, type Source, Table, type TensorTree } from './batch.js';
+import { shown } from '../options.js';
+import { type Source, Table, type TensorTree } from './batch.js';
 import type { Chunk } from './chunks.js';
 
 /**
@@ -79,6 +80,9 @@ export class Objective {
     const { loss, lossWeights, metrics = [] } = options as ObjectiveOptions<Tensor>;
     this.single = typeof loss === 'string' || typeof loss === 'function';
     this.terms = termsOf(where, loss, lossWeights);
+    if (typeof metrics !== 'object' || metrics === null) {
+      throw new OptionError(`${where}: metrics is ${shown(metrics)}, expected a list such as ['accuracy']`);
+    }
     this.metrics = Array.isArray(metrics)
       ? metrics.map((m) => metricOf(m, null))
       : Object.entries(metrics as Record<string, readonly (MetricName | AnyMetric)[]>).flatMap(([output, list]) =>
@@ -400,7 +404,7 @@ export class Figures {
 export function checkModel(where: string, model: unknown): asserts model is AnyModule {
   if (model instanceof Module) return;
   const hint = typeof model === 'function' ? '; write new, as in new Net()' : '';
-  throw new OptionError(`${where}: got ${describe(model)} as model, expected an nn.Module${hint}`);
+  throw new OptionError(`${where}: got ${shown(model)} as model, expected an nn.Module${hint}`);
 }
 
 /** The model's outputs, and the losses its modules added on the way. */

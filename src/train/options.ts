@@ -2,7 +2,7 @@ import { Augmentation } from '../augment/index.js';
 import { OptionError, Tensor, tensor } from '../core.js';
 import { classWeights as balancedWeights, labelsOf, TensorDataset } from '../data/index.js';
 import { EMA, type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
-import { wholeNumber } from '../options.js';
+import { shown, wholeNumber } from '../options.js';
 import type { Schedule } from '../schedules/index.js';
 import { type DataLike, type Source, sourceOf, Table } from './batch.js';
 import type { Callback } from './callback.js';
@@ -100,7 +100,7 @@ export function resolveOptimizer(given: FitOptions['optimizer']): Optimizer {
   if (typeof given === 'string') return optimizerByName(given);
   if (typeof given === 'object' && given !== null && typeof given.update === 'function') return given;
   const hint = typeof given === 'function' ? '; write new, as in new optim.Adam({ lr: 1e-3 })' : '';
-  throw new OptionError(`fit: optimizer is ${String(given)}, expected a name such as 'adam' or an optimizer${hint}`);
+  throw new OptionError(`fit: optimizer is ${shown(given)}, expected a name such as 'adam' or an optimizer${hint}`);
 }
 
 export function resolveEma(given: FitOptions['ema']): EMA | null {

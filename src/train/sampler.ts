@@ -1,9 +1,10 @@
 import { DataError, type RandomState, randomState, restoreRandomState, type Tensor, tensor } from '../core.js';
 import type { Pipeline, PipelineIterator } from '../data/index.js';
 import type { JsonValue } from '../json.js';
+import { shown } from '../options.js';
 import { leaves } from '../tree.js';
 import type { BatchAugmenter } from './augmented.js';
-import { describe, Layout, type Rows, type Source, Table, type TensorTree } from './batch.js';
+import { Layout, type Rows, type Source, Table, type TensorTree } from './batch.js';
 import type { Feed, Issued, Part } from './chunks.js';
 import { type Program, RowFeed } from './feeds.js';
 
@@ -229,7 +230,7 @@ function rowsOf(where: string, element: unknown, labelled: boolean, number: numb
   const isBatch = typeof element === 'object' && element !== null && Object.hasOwn(element, 'x');
   if (labelled && !(isBatch && Object.hasOwn(element, 'y'))) {
     throw new DataError(
-      `${where}: batch ${number} is ${describe(element)}, expected { x, y } of tensors; end the pipeline with batch(size)`,
+      `${where}: batch ${number} is ${shown(element)}, expected { x, y } of tensors; end the pipeline with batch(size)`,
     );
   }
   const { x, y, weight } = (isBatch ? element : { x: element }) as Rows;

@@ -16,6 +16,7 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ActivityRegularization: [[], [{ l1: 0.5, l2: 0.25 }]],
   AlphaDropout: [[], [0.25]],
   BatchNorm2d: [[3], [3, { eps: 0.1, momentum: 0.2, dtype: 'float64' }]],
+  BatchNorm3d: [[3], [3, { affine: false }]],
   ...Object.fromEntries(
     [1, 2, 3].flatMap((axes) => {
       const list = (n: number) => Array.from({ length: axes }, (_, a) => n + a);
@@ -79,6 +80,7 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ],
   InstanceNorm1d: [[3], [3, { eps: 0.1, momentum: 0.2, affine: true, trackRunningStats: true, dtype: 'float64' }]],
   InstanceNorm2d: [[3], [3, { trackRunningStats: true }]],
+  InstanceNorm3d: [[3], [3, { affine: true }]],
   RMSNorm: [[4], [[2, 3], { eps: 0.1, dtype: 'float64' }], [2, { affine: false }]],
   BatchNorm1d: [
     [3],
@@ -235,7 +237,7 @@ describe('configurations of a file', () => {
     [{ type: 'LayerNorm', args: [null] }, /LayerNorm refuses its arguments/],
     [{ type: 'Sequential', args: [{ $module: 0 }] }, /module 0 is used before it is described/],
     [{ type: 'Sequential', args: [{ $module: 7 }] }, /module 7 is used before/],
-    [{ type: 'Sequential', args: [{ $module: { type: 'Linear', args: ['2', 2] } }] }, /inFeatures is 2, expected/],
+    [{ type: 'Sequential', args: [{ $module: { type: 'Linear', args: ['2', 2] } }] }, /inFeatures is "2", expected/],
     [{ type: 'Linear', args: [2 ** 30, 2 ** 30] }, /Linear refuses its arguments: .*elements/],
   ])('%j is refused', (config, message) => {
     expect(() => decode(config)).toThrow(message);

@@ -39,11 +39,13 @@ describe('options of layers', () => {
     ['Linear', () => new nn.Linear(2, 3, wrong)],
     ['BatchNorm1d', () => new nn.BatchNorm1d(2, wrong)],
     ['BatchNorm2d', () => new nn.BatchNorm2d(2, wrong)],
+    ['BatchNorm3d', () => new nn.BatchNorm3d(2, wrong)],
     ['LayerNorm', () => new nn.LayerNorm(2, wrong)],
     ['RMSNorm', () => new nn.RMSNorm(2, wrong)],
     ['GroupNorm', () => new nn.GroupNorm(1, 2, wrong)],
     ['InstanceNorm1d', () => new nn.InstanceNorm1d(2, wrong)],
     ['InstanceNorm2d', () => new nn.InstanceNorm2d(2, wrong)],
+    ['InstanceNorm3d', () => new nn.InstanceNorm3d(2, wrong)],
     ['PReLU', () => new nn.PReLU(2, wrong)],
     ['Softplus', () => new nn.Softplus(wrong)],
     ['Ensemble', () => new nn.Ensemble([new nn.Linear(2, 3)], wrong)],
@@ -72,6 +74,15 @@ describe('Linear', () => {
     expect(await layer.forward(tensor([1, 0])).data()).toEqual(Float32Array.of(11, 23, 35));
     expect(layer.forward(zeros([4, 5, 2])).shape).toEqual([4, 5, 3]);
     expect(layer.forward(zeros([0, 2])).shape).toEqual([0, 3]);
+  });
+
+  it('takes no array, and says what to write, also as part of a model', () => {
+    const rows = [[1, 2]] as unknown as Tensor;
+    expect(() => new Linear(2, 3).forward(rows)).toThrow(
+      'Linear(2→3): got an array of 1, expected a Tensor; write tensor(x)',
+    );
+    expect(() => new Sequential(new nn.ReLU()).forward(rows)).toThrow('expected a Tensor; write tensor(x)');
+    expect(() => new Linear(2, 3).forward('x' as unknown as Tensor)).toThrow('Linear(2→3): got "x", expected a Tensor');
   });
 
   it('starts as PyTorch does: U(−1/√in, 1/√in) for weight and bias', async () => {

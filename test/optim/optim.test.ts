@@ -353,7 +353,7 @@ describe('options', () => {
   it.each([
     [() => new SGD({ lr: -1 }), /SGD: lr is -1, expected a finite number >= 0/],
     [() => new SGD({ lr: Number.POSITIVE_INFINITY }), /lr is Infinity/],
-    [() => new SGD({ lr: '0.1' as unknown as number }), /lr is 0.1, expected/],
+    [() => new SGD({ lr: '0.1' as unknown as number }), /lr is "0.1", expected/],
     [() => new SGD({ momentum: 1.5 }), /momentum is 1.5, expected a number in \[0, 1\]/],
     [() => new SGD({ dampening: -0.1 }), /dampening/],
     [() => new SGD({ nesterov: true }), /nesterov got momentum 0/],

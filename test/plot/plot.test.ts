@@ -115,6 +115,7 @@ describe('learningCurve', () => {
   });
 
   it('refuses an empty history', () => {
+    expect(() => learningCurve(Promise.resolve({}) as never)).toThrow(/got a Promise, .*write await before fit/);
     expect(() => learningCurve({ epochs: [] })).toThrow(/no finished epoch/);
   });
 });

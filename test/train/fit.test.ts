@@ -305,6 +305,9 @@ describe('fit refuses', () => {
       /batchSize 3 is larger than the data set of 2 samples; use 2 or less/,
     ],
     ['a share of 1', { validation: 1 }, /validation is 1, expected a share in \(0, 1\)/],
+    ['epochs as text', { epochs: '3' }, /fit: epochs is "3", expected a whole number >= 1/],
+    ['metrics that are no list', { metrics: 'accuracy' }, /fit: metrics is "accuracy", expected a list such as \['acc/],
+    ['an optimizer without new', { optimizer: optim.Adam }, /optimizer is the function or class Adam, .*write new/],
     ['a signal that is none', { signal: {} }, /signal is no AbortSignal/],
   ])('%s', (_name, options, message) => {
     expect(() => fit(network(), data, { ...OPTIONS_ONE, ...options } as FitOptions)).toThrow(message);
@@ -313,7 +316,7 @@ describe('fit refuses', () => {
   it('what is no model, and what is no data', () => {
     expect(() => fit(nn.ReLU as never, data, OPTIONS_ONE)).toThrow(/the function or class ReLU as model.*write new/);
     expect(() => fit(network(), [[1, 2]] as never, OPTIONS_ONE)).toThrow(
-      /got a Array as data, expected a TensorDataset/,
+      /got an array of 1 as data, expected a TensorDataset/,
     );
   });
 
