@@ -1,7 +1,7 @@
 // Reductions. Order is fixed and the same on every instruction set: element i of a block goes to lane i % 64, then
-// lanes are halved (j with j + 32, j + 16 ...); rows go in ascending order. Hence equal bits for any thread count, and
-// an error that grows with n / 64 + log 64 roundings. Source: Higham, Accuracy and Stability of Numerical Algorithms,
-// ch. 4.
+// lanes are halved (j with j + 32, j + 16 ...); few neighbours (reduce_short) and rows go in ascending order. Hence
+// equal bits for any thread count, and an error that grows with n / 64 + log 64 roundings. Source: Higham, Accuracy and
+// Stability of Numerical Algorithms, ch. 4.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -140,6 +140,53 @@ void reduce_rows(int reduction, const T* x, int64_t rows, int64_t stride, int64_
     case Reduction::PROD: return reduce_columns<Product>(x, rows, stride, cols, out);
     case Reduction::MAX: return reduce_columns<Maximum>(x, rows, stride, cols, out);
     case Reduction::MIN: return reduce_columns<Minimum>(x, rows, stride, cols, out);
+    default: return;
+  }
+}
+
+// One result in each lane: `lanes` stretches of r elements side by side, read four elements of each at a time, so up to
+// three beyond the last.
+template <class Op, class T>
+NEURITE_INLINE Vec<T> reduce_stretches(const T* x, int64_t r) {
+  using V = Vec<T>;
+  const T* rows[V::lanes];
+  NEURITE_UNROLL
+  for (int l = 0; l < V::lanes; ++l) rows[l] = x + l * r;
+  V acc = V::set(Op::template identity<T>);
+  for (int64_t i = 0; i < r; i += 4) {
+    V v[4];
+    transpose4(rows, i, v);
+    const int64_t rest = r - i;
+    acc = Op::of(acc, v[0]);
+    if (rest > 1) acc = Op::of(acc, v[1]);
+    if (rest > 2) acc = Op::of(acc, v[2]);
+    if (rest > 3) acc = Op::of(acc, v[3]);
+  }
+  return acc;
+}
+
+template <class Op, class T>
+NEURITE_INLINE void reduce_stretches(const T* x, int64_t n, int64_t r, T* out) {
+  using V = Vec<T>;
+  constexpr int64_t beyond = 3;
+  int64_t i = 0;
+  for (; (i + V::lanes) * r + beyond <= n * r; i += V::lanes) reduce_stretches<Op>(x + i * r, r).store(out + i);
+  while (i < n) {
+    const int64_t count = n - i < V::lanes ? n - i : V::lanes;
+    T rest[V::lanes * kReduceShort + beyond];
+    for (int64_t j = 0; j < V::lanes * r + beyond; ++j) rest[j] = j < count * r ? x[i * r + j] : T(0);
+    reduce_stretches<Op>(rest, r).store_n(out + i, count);
+    i += count;
+  }
+}
+
+template <class T>
+void reduce_short(int reduction, const T* x, int64_t n, int64_t r, T* out) noexcept {
+  switch (static_cast<Reduction>(reduction)) {
+    case Reduction::SUM: return reduce_stretches<Sum>(x, n, r, out);
+    case Reduction::PROD: return reduce_stretches<Product>(x, n, r, out);
+    case Reduction::MAX: return reduce_stretches<Maximum>(x, n, r, out);
+    case Reduction::MIN: return reduce_stretches<Minimum>(x, n, r, out);
     default: return;
   }
 }

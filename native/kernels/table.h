@@ -58,9 +58,11 @@ struct GemmArgs {
 // Sums are exact to the same bits for any number of threads: a handler cuts x into blocks of kReduceBlock elements
 // (reduce_block: 64 lanes, then a fixed tree) or kReduceRows rows (reduce_rows: out[j] = reduce of x[i*stride+j], rows
 // in ascending order) and combines block results in ascending order by the tree of reduce_tree
-// (program/handlers_reduce).
+// (program/handlers_reduce). Up to kReduceShort neighbours are added in ascending order (reduce_short: out[i] = reduce
+// of x[i*r ... i*r + r - 1]).
 inline constexpr int64_t kReduceBlock = 4096;
 inline constexpr int64_t kReduceRows = 128;
+inline constexpr int64_t kReduceShort = 32;
 
 enum class Distribution : int32_t { UNIFORM = 0, NORMAL = 1, BERNOULLI = 2 };
 

@@ -50,6 +50,14 @@ void reduce_tree(RunContext& context, Reduction reduction, int64_t outer, int64_
     return;
   }
   const Kernels<T>& kernels = context.table<T>();
+  if (inner == 1 && r <= kReduceShort) {
+    const int64_t step = kTaskElements / r;
+    context.team.parallel_for(ceil_div(outer, step), [&](int64_t task, int) noexcept {
+      const int64_t first = task * step;
+      kernels.reduce_short(static_cast<int>(reduction), in + first * r, std::min(step, outer - first), r, out + first);
+    });
+    return;
+  }
   const int64_t rows = block_rows(inner);
   const int64_t blocks = ceil_div(r, rows);
   const int64_t chunks = ceil_div(inner, kColumns);

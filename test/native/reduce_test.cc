@@ -103,6 +103,28 @@ void reductions(const char* name, const Kernels<T>& kernels) {
   }
 }
 
+// Every length and counts around the vectors, in memory that ends with the last element.
+template <class T>
+void few_neighbours(const char* name, const Kernels<T>& kernels) {
+  for (Reduction reduction : {Reduction::SUM, Reduction::PROD, Reduction::MAX, Reduction::MIN}) {
+    for (int64_t r = 1; r <= kReduceShort; ++r) {
+      for (int64_t n : {1, 7, 8, 16, 17, 18, 35}) {
+        std::vector<T> x = values_of<T>(static_cast<uint64_t>(n * r), n * r);
+        if (static_cast<T>(0.5) != 0) x[static_cast<size_t>(n * r / 2)] = static_cast<T>(NAN);
+        std::vector<T> out(static_cast<size_t>(n) + 1, T(5));
+        kernels.reduce_short(static_cast<int>(reduction), x.data(), n, r, out.data());
+        for (int64_t i = 0; i < n; ++i) {
+          T want = identity<T>(reduction);
+          for (int64_t j = 0; j < r; ++j) want = combine(reduction, want, x[static_cast<size_t>(i * r + j)]);
+          CHECK(equal(out[static_cast<size_t>(i)], want), "%s reduction %d, %lld of %lld neighbours", name,
+                int(reduction), (long long)i, (long long)r);
+        }
+        CHECK(out[static_cast<size_t>(n)] == T(5), "%s reduce_short wrote past the end", name);
+      }
+    }
+  }
+}
+
 template <class T>
 void with_nan(const char* name, const Kernels<T>& kernels) {
   for (int64_t n : lengths) {
@@ -189,11 +211,14 @@ void softmax(const char* name, const Kernels<T>& kernels) {
 SUITE(reduce) {
   check::each_table([](const KernelTable& t) {
     reductions(t.name, t.f32);
+    few_neighbours(t.name, t.f32);
     with_nan(t.name, t.f32);
   });
   reductions("float64", float64_kernels());
+  few_neighbours("float64", float64_kernels());
   with_nan("float64", float64_kernels());
   reductions("int32", int32_kernels());
+  few_neighbours("int32", int32_kernels());
 }
 
 SUITE(softmax) {
