@@ -57,6 +57,25 @@ describe('axes', () => {
     ]);
     expect(vmap(scale, { inAxes: [-1, null], outAxes: -1 })(rows, tensor([1, 2, 3])).shape).toEqual([3, 2]);
   });
+  it('keeps the order of the other axes when the samples are along the last of three', () => {
+    const cube = tensor([
+      [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+      ],
+      [
+        [6, 7],
+        [8, 9],
+        [10, 11],
+      ],
+    ]);
+    const out = vmap((a: Tensor) => a.reshape([6]), { inAxes: 2 })(cube);
+    expect([out.shape, list(out)]).toEqual([
+      [2, 6],
+      [0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11],
+    ]);
+  });
   it('takes and gives trees, and passes other arguments on', () => {
     const fn = (p: { a: Tensor; b: Tensor[] }, k: number) => ({ s: add(p.a, p.b[0]).mul(k), k });
     const args = { a: rows, b: [tensor([1, 1])] };

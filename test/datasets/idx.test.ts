@@ -51,6 +51,14 @@ describe('readIdx', () => {
     expect(await readIdx(path)).toEqual({ data: expected, shape: [2] });
   });
 
+  it('turns the bytes of every part of a file, also of one above a mebibyte', async () => {
+    const n = 2 ** 18 + 3;
+    const values = Buffer.alloc(4 * n);
+    for (let i = 0; i < n; i++) values.writeInt32BE(i, 4 * i);
+    const { data } = await readIdx(await file('large', Buffer.concat([header(12, [n]), values])));
+    expect(data.every((v, i) => v === i)).toBe(true);
+  });
+
   it('reads a file without elements', async () => {
     expect(await readIdx(await file('empty', header(8, [0, 28, 28])))).toEqual({
       data: new Uint8Array(0),

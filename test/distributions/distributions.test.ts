@@ -179,6 +179,12 @@ describe('edges', () => {
     expect(c.entropy().itemSync()).toBeCloseTo(Math.LN2, 6);
     const g = grad((p: Tensor) => new Categorical({ probs: p }).logProb(1).sum())(tensor([0, 2, 2])).dataSync();
     expect([...g].every(Number.isFinite)).toBe(true);
+    // d entropy / d p_i = (−ln P_i − entropy) / sum: 0 between equal ones; at 0 it would be infinite and is cut off.
+    const flat = grad((p: Tensor) => new Categorical({ probs: p }).entropy())(tensor([0, 2, 2])).dataSync();
+    expect([...flat].slice(1)).toEqual([0, 0]);
+    expect(Number.isFinite(flat[0])).toBe(true);
+    const masked = grad((z: Tensor) => new Categorical({ logits: z }).entropy())(tensor([-Infinity, 1, 1])).dataSync();
+    expect([...masked].map(Math.abs)).toEqual([0, 0, 0]);
     const far = new Bernoulli({ logits: tensor([-Infinity, 200, -200]) });
     expect([...far.logProb(tensor([0, 1, 1])).dataSync()]).toEqual([0, 0, -200]);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  batchNorm,
   ComputationGraph,
   computationGraph,
   crossEntropy,
@@ -9,6 +10,7 @@ import {
   OptionError,
   programsCompiled,
   seed,
+  stopGradient,
   type Tensor,
   tensor,
   valueAndGrad,
@@ -85,6 +87,10 @@ describe('nodes', () => {
     const squares = wave().find('mul');
     expect(squares.map((n) => n.instructions.length).sort()).toEqual([0, 1]);
   });
+  it('of several results count the bytes of all of them', () => {
+    const [norm] = computationGraph((a: Tensor) => batchNorm(a), x).nodes.filter((n) => n.op === 'batchNorm');
+    expect(norm.bytes).toBe(4 * (8 * 6 + 6 + 6)); // y, mean and variance
+  });
   it('are a snapshot that runs nothing', async () => {
     const before = programsCompiled();
     const graph = wave();
@@ -107,6 +113,15 @@ describe('values and gradients', () => {
     for (const [i, g] of (await dw.data()).entries()) expect(g).toBeCloseTo(expected[i], 5);
     expect((await dsquare.data())[0]).toBeCloseTo(Math.cos(1), 6);
     expect(await graph.gradient(graph.nodes.length - 1).item()).toBe(1);
+    // Nodes that the result does not depend on have zeros of their own shape.
+    const cut = computationGraph(
+      (a: Tensor, b: Tensor) => stopGradient(a).sum().add(stopGradient(b).sum()),
+      x,
+      tensor([1]),
+    );
+    const shapes = cut.gradients(cut.nodes.slice(0, 2).map((n) => n.id)).map((g) => g.shape);
+    expect(shapes).toEqual(cut.nodes.slice(0, 2).map((n) => n.shape));
+    expect(shapes[0]).not.toEqual(shapes[1]);
   });
   it('of parameters are those of valueAndGrad, of a loss after its values were read', async () => {
     const graph = network();

@@ -76,6 +76,9 @@ describe('what is undefined or wrong', () => {
   it('infinite scores have an order', () => {
     const inf = Number.POSITIVE_INFINITY;
     expect(metrics.rocCurve([0, 1, 1], [-inf, inf, inf]).area).toBe(1);
+    // A tie counts half, also between the highest.
+    expect(metrics.rocCurve([1, 0], [inf, inf]).area).toBe(0.5);
+    expect(metrics.rocCurve([1, 0, 0], [2, 2, 1])).toMatchObject({ area: 0.75, thresholds: [inf, 2, 1] });
   });
   it('names labels that are no class and outputs that are NaN', async () => {
     const x = tensor([

@@ -98,6 +98,21 @@ describe('normalisations against PyTorch', () => {
   });
 });
 
+describe('running statistics', () => {
+  it.each([
+    ['BatchNorm1d', () => new nn.BatchNorm1d(2)],
+    ['InstanceNorm1d', () => new nn.InstanceNorm1d(2, { trackRunningStats: true })],
+  ])('of %s are no way for gradients', async (_, make) => {
+    seed(8);
+    const [layer, x, later] = [make(), normal([3, 4, 2]), normal([3, 4, 2])];
+    const slope = grad((v: Tensor) => {
+      const trained = sum(layer.train().forward(v).mul(0));
+      return trained.add(sum(layer.eval().forward(later).square()));
+    });
+    expect((await slope(x).data()).every((g) => g === 0)).toBe(true);
+  });
+});
+
 describe('weight norm and spectral norm', () => {
   it('compute what the layer computed, under the names of PyTorch', async () => {
     seed(1);

@@ -55,7 +55,7 @@ describe('BatchNorm1d', () => {
     expect([...layer.namedParameters().keys()]).toEqual(['weight', 'bias']);
     expect([...layer.namedBuffers().keys()]).toEqual(['runningMean', 'runningVar', 'numBatchesTracked']);
     expect(Object.keys(await layer.stateDict())).toHaveLength(5);
-    expect(new BatchNorm1d(3, { affine: false, trackRunningStats: false }).stateDict()).resolves.toEqual({});
+    await expect(new BatchNorm1d(3, { affine: false, trackRunningStats: false }).stateDict()).resolves.toEqual({});
   });
 
   it('updates running statistics once a forward in training only, eagerly and compiled', async () => {
