@@ -56,10 +56,11 @@ class Gather final : public Instruction {
     if (!check_indices(context, shape_, index) || bytes_ == 0) return;
     const std::byte* table = context.at<const std::byte>(shape_.table);
     std::byte* out = context.at<std::byte>(shape_.out);
-    const int64_t step = std::max<int64_t>(1, kTaskElements / shape_.row);
-    context.team.parallel_for(ceil_div(shape_.n, step), [&](int64_t task, int) noexcept {
-      const int64_t last = std::min(shape_.n, (task + 1) * step);
-      for (int64_t i = task * step; i < last; ++i) {
+    const int64_t pieces = ceil_div(shape_.n * shape_.row, kTaskElements);
+    const int64_t tasks = pieces == 1 ? 1 : std::min(shape_.n, round_up(pieces, context.team.size()));
+    context.team.parallel_for(tasks, [&](int64_t task, int) noexcept {
+      const int64_t last = shape_.n * (task + 1) / tasks;
+      for (int64_t i = shape_.n * task / tasks; i < last; ++i) {
         std::memcpy(out + i * bytes_, table + index[i] * bytes_, static_cast<size_t>(bytes_));
       }
     });

@@ -27,36 +27,48 @@ struct Grid {
   int64_t row_step, col_step, rows, cols;  // block size and number of blocks
 };
 
-/** For a team of so many threads: the bits of C do not depend on the grid. */
-Grid choose_grid(int threads, int64_t work, int64_t batch, int64_t m, int64_t n, int64_t mr, int64_t nr) noexcept {
-  if (threads == 1 || work < kSerialWork) return {m, n, 1, 1};
-  const int64_t tasks = std::clamp<int64_t>(work / kTaskWork, threads, kTasksPerThread * threads);
-  const int64_t wanted = ceil_div(tasks, batch);
-  const int64_t panels = ceil_div(n, nr);
-  // Every row of blocks packs all of B again, every column of blocks reads (or packs) all of A again, for half the
-  // price.
-  int64_t best_rows = 1, best_cols = 1;
-  double best = std::numeric_limits<double>::infinity();
-  for (int64_t rows = 1; rows <= std::min(wanted, ceil_div(m, kMinTaskRows)); ++rows) {
-    const int64_t cols = std::min(ceil_div(wanted, rows), panels);
-    const double missing = std::max(1.0, static_cast<double>(wanted) / static_cast<double>(rows * cols));
-    const double cost = (static_cast<double>(rows * n) + 0.5 * static_cast<double>(cols * m)) * missing;
-    if (cost >= best) continue;
-    best = cost;
-    best_rows = rows;
-    best_cols = cols;
-  }
-  const int64_t row_step = round_up(ceil_div(m, best_rows), mr);
-  const int64_t col_step = ceil_div(panels, best_cols) * nr;
-  return {row_step, col_step, ceil_div(m, row_step), ceil_div(n, col_step)};
-}
-
 struct GemmShape {
   bool trans_a, trans_b;
   Activation act, act_grad;
   int64_t batch, m, n, k, stride_a, stride_b;
   Operand a, b, out, bias, aux, colsum;
+
+  /** Whether neighbouring tasks are neighbouring rows of C rather than columns. */
+  bool by_rows() const noexcept { return trans_a && !trans_b && batch == 1; }
 };
+
+/**
+ * For a team of so many threads: the bits of C do not depend on the grid. The rows of a weight's gradient are the rows
+ * of the weight. Where there are enough of them each thread makes its share of them, the one that it steps (OptimStep)
+ * and multiplies by: what a thread needs is then in its own caches, not in those of its neighbours.
+ */
+Grid choose_grid(int threads, int64_t work, const GemmShape& s, int64_t nr) noexcept {
+  if (threads == 1 || work < kSerialWork) return {s.m, s.n, 1, 1};
+  const int64_t tasks = std::clamp<int64_t>(work / kTaskWork, threads, kTasksPerThread * threads);
+  const int64_t wanted = ceil_div(tasks, s.batch);
+  const int64_t panels = ceil_div(s.n, nr);
+  const int64_t most_rows = std::min(wanted, ceil_div(s.m, kMinTaskRows));
+  const int64_t multiple = s.by_rows() && most_rows >= threads ? threads : 1;
+  // Every row of blocks packs all of B again, for twice the price if it is transposed; every column of blocks reads (or
+  // packs) all of A again, for half the price. Fewer tasks than wanted are as good if all threads have the same number.
+  const double pack = s.trans_b ? 2 : 1;
+  int64_t best_rows = 1, best_cols = 1;
+  double best = std::numeric_limits<double>::infinity();
+  for (int64_t rows = multiple; rows <= most_rows; rows += multiple) {
+    const int64_t cols = std::min(ceil_div(wanted, rows), panels);
+    const int64_t blocks = rows * cols;
+    const double missing =
+        s.batch * blocks % threads == 0 ? 1 : std::max(1.0, static_cast<double>(wanted) / static_cast<double>(blocks));
+    const double cost = (pack * static_cast<double>(rows * s.n) + 0.5 * static_cast<double>(cols * s.m)) * missing;
+    if (cost >= best) continue;
+    best = cost;
+    best_rows = rows;
+    best_cols = cols;
+  }
+  const int64_t row_step = ceil_div(s.m, best_rows);  // the kernel makes tiles of even heights of it
+  const int64_t col_step = ceil_div(panels, best_cols) * nr;
+  return {row_step, col_step, ceil_div(s.m, row_step), ceil_div(s.n, col_step)};
+}
 
 template <class T>
 class Gemm final : public Instruction {
@@ -126,7 +138,7 @@ class Gemm final : public Instruction {
   void multiply(RunContext& context, bool sums) const noexcept {
     const Kernels<T>& kernels = context.table<T>();
     const KernelTable& unit = std::is_same_v<T, float> ? context.kernels : *scalar_table();
-    Grid grid = choose_grid(context.team.size(), work_, shape_.batch, shape_.m, shape_.n, unit.gemm_mr, unit.gemm_nr);
+    Grid grid = choose_grid(context.team.size(), work_, shape_, unit.gemm_nr);
     if (sums) {
       grid.row_step = round_up(grid.row_step, kReduceRows);
       grid.rows = ceil_div(shape_.m, grid.row_step);
@@ -139,8 +151,9 @@ class Gemm final : public Instruction {
     const int64_t size = shape_.m * shape_.n;
     context.team.parallel_for(shape_.batch * blocks, [&](int64_t task, int worker) noexcept {
       const int64_t item = task / blocks;
-      const int64_t row = task % blocks % grid.rows * grid.row_step;
-      const int64_t col = task % blocks / grid.rows * grid.col_step;
+      const int64_t block = task % blocks;
+      const int64_t row = (shape_.by_rows() ? block / grid.cols : block % grid.rows) * grid.row_step;
+      const int64_t col = (shape_.by_rows() ? block % grid.cols : block / grid.rows) * grid.col_step;
       const int64_t row_end = std::min(shape_.m, row + grid.row_step);
       const int64_t col_end = std::min(shape_.n, col + grid.col_step);
       GemmArgs<T> args = shared;

@@ -140,18 +140,15 @@ namespace {
 template <class T>
 class ElementwiseStep final : public OptimStep<T> {
  public:
-  ElementwiseStep(InstructionReader& reader, int32_t code)
-      : OptimStep<T>(reader, code, false), tasks_(OptimStep<T>::cut()) {}
+  ElementwiseStep(InstructionReader& reader, int32_t code) : OptimStep<T>(reader, code, false) {}
 
  private:
   void update(RunContext& context, const OptimArgs& args, uint32_t) const noexcept override {
-    tasks_.run(context, [&](size_t, const OptimPiece& piece, int) {
+    this->run_shares(context, [&](const OptimPiece& piece) {
       this->at(context, piece,
                [&](int64_t n, T* w, const T* g, T* const* slots) { context.table<T>().optim(args, n, w, g, slots); });
     });
   }
-
-  OptimTasks tasks_;
 };
 
 /** Blocks of kReduceBlock elements, each summed in T, then added in double by a fixed tree over all blocks. */

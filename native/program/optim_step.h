@@ -78,6 +78,7 @@ class OptimStep : public Instruction {
         }
       }
       parameters_.push_back(p);
+      total_ += p.n;
     }
   }
 
@@ -101,9 +102,7 @@ class OptimStep : public Instruction {
 
   /** Pieces of kChunk elements of all parameters, in order; each begins at a multiple of kChunk. */
   OptimTasks cut() const {
-    int64_t total = 0;
-    for (const Parameter& p : parameters_) total += p.n;
-    const int64_t limit = total <= kSerialElements ? std::max<int64_t>(total, 1) : kChunk;
+    const int64_t limit = total_ <= kSerialElements ? std::max<int64_t>(total_, 1) : kChunk;
     OptimTasks tasks;
     for (size_t i = 0; i < parameters_.size(); ++i) {
       for (int64_t begin = 0; begin < parameters_[i].n; begin += limit) {
@@ -113,6 +112,30 @@ class OptimStep : public Instruction {
     }
     tasks.finish();
     return tasks;
+  }
+
+  /**
+   * f(piece) for all elements. A task takes the same share of every parameter, so that the thread that made some rows
+   * of a gradient (GEMM) also steps their parameters; a small parameter goes to one task.
+   */
+  template <class F>
+  void run_shares(RunContext& context, F f) const noexcept {
+    const int threads = context.team.size();
+    const int64_t most = kSharesPerThread * threads;
+    const bool serial = threads == 1 || total_ <= kSerialElements;
+    const int64_t tasks = serial ? 1 : round_up(std::clamp<int64_t>(total_ / kShare, 1, most), threads);
+    context.team.parallel_for(tasks, [&](int64_t task, int) noexcept {
+      for (size_t i = 0; i < parameters_.size(); ++i) {
+        const int64_t n = parameters_[i].n;
+        if (n < tasks * kLeastShare) {
+          if (static_cast<int64_t>(i) % tasks == task) f(OptimPiece{i, 0, n});
+          continue;
+        }
+        const int64_t lines = ceil_div(n, kLine);
+        const int64_t begin = lines * task / tasks * kLine, end = std::min(n, lines * (task + 1) / tasks * kLine);
+        f(OptimPiece{i, begin, end - begin});
+      }
+    });
   }
 
   /** Calls kernel(n, w, g, slots) on a piece. */
@@ -128,9 +151,14 @@ class OptimStep : public Instruction {
 
   static constexpr int64_t kChunk = 16 << 10;           // elements of one task of a large parameter
   static constexpr int64_t kSerialElements = 32 << 10;  // in all, below which one thread does everything
+  static constexpr int64_t kShare = 8 << 10;            // elements of a task that takes a share of all parameters
+  static constexpr int64_t kSharesPerThread = 4;        // at most
+  static constexpr int64_t kLeastShare = 256;           // elements of a parameter that are worth a share
+  static constexpr int64_t kLine = 16;                  // a share begins at a cache line
 
   OptimWords words_;
   std::vector<Parameter> parameters_;
+  int64_t total_ = 0;  // elements
 };
 
 /** The rules that look at whole parameters: LARS, LAMB, ADAFACTOR, MUON. */
