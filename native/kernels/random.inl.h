@@ -193,30 +193,41 @@ void random(const RandomArgs& args, int64_t first, int64_t n, T* out) noexcept {
   }
 }
 
-// float: compares words, not numbers. u < p is (word >> 8) < p 2^24, which is word < p 2^32 for p on the grid.
-NEURITE_INLINE void dropout_words(const RandomArgs& args, int64_t first, int64_t n, const float* in, float* out) {
-  const float p = threshold<float>(args.a, kGrid<float>);
+// float: 16 random bits an element, so that the generator keeps up with memory. Of 64 words the low halves are for 64
+// elements, the high halves for the next 64; an element is dropped where its half is below p 2^16, rounded.
+NEURITE_INLINE void dropout_halves(const RandomArgs& args, int64_t first, int64_t n, const float* in, float* out) {
+  constexpr int lanes = F32::lanes, half = kDropoutGroup / 2;
+  static_assert(half % (4 * lanes) == 0);
   const F32 kept = F32::set(static_cast<float>(1 / (1 - args.a))), zero = F32::set(0);
-  if (p >= 1) return map(out, in, n, [=](F32) { return zero; });
-  const U32 limit = U32::set(static_cast<uint32_t>(static_cast<double>(p) * 0x1p32));
+  const uint32_t dropped = static_cast<uint32_t>(args.a * 0x1p16 + 0.5);
+  if (dropped > 0xFFFFu) return map(out, in, n, [=](F32) { return zero; });
+  const U32 limit = U32::set(dropped << 16);
   const RoundKeys keys(args.key);
-  constexpr int lanes = F32::lanes, size = 4 * lanes;
-  for (int64_t i = 0; i < n; i += size) {
-    U32 w[4];
-    ordered_words(args, keys, static_cast<uint64_t>((first + i) / 4), w);
-    if (i + size <= n) {
-      NEURITE_UNROLL
-      for (int j = 0; j < 4; ++j) {
-        select(lt(w[j], limit), zero, F32::load(in + i + j * lanes) * kept).store(out + i + j * lanes);
-      }
-    } else {
-      for (int j = 0; j < 4; ++j) {
-        const int64_t at = i + j * lanes, rest = n - at;
-        if (rest >= lanes) {
-          select(lt(w[j], limit), zero, F32::load(in + at) * kept).store(out + at);
-        } else if (rest > 0) {
-          select(lt(w[j], limit), zero, F32::load_n(in + at, rest) * kept).store_n(out + at, rest);
+  for (int64_t i = 0; i < n; i += kDropoutGroup) {
+    for (int64_t j = 0; j < half && i + j < n; j += 4 * lanes) {
+      U32 w[4];
+      ordered_words(args, keys, static_cast<uint64_t>((first + i) / 8 + j / 4), w);
+      const int64_t low = i + j, high = low + half;
+      if (high + 4 * lanes <= n) {
+        NEURITE_UNROLL
+        for (int k = 0; k < 4; ++k) {
+          const int64_t a = low + k * lanes, b = high + k * lanes;
+          select(lt(shl<16>(w[k]), limit), zero, F32::load(in + a) * kept).store(out + a);
+          select(lt(w[k], limit), zero, F32::load(in + b) * kept).store(out + b);
         }
+        continue;
+      }
+      const auto part = [&](int64_t at, U32 bits) {
+        const int64_t rest = n - at;
+        if (rest >= lanes) {
+          select(lt(bits, limit), zero, F32::load(in + at) * kept).store(out + at);
+        } else if (rest > 0) {
+          select(lt(bits, limit), zero, F32::load_n(in + at, rest) * kept).store_n(out + at, rest);
+        }
+      };
+      for (int k = 0; k < 4; ++k) {
+        part(low + k * lanes, shl<16>(w[k]));
+        part(high + k * lanes, w[k]);
       }
     }
   }
@@ -225,7 +236,7 @@ NEURITE_INLINE void dropout_words(const RandomArgs& args, int64_t first, int64_t
 template <class T>
 void dropout(const RandomArgs& args, int64_t first, int64_t n, const T* in, T* out) noexcept {
   if constexpr (sizeof(T) == sizeof(float)) {
-    dropout_words(args, first, n, in, out);
+    dropout_halves(args, first, n, in, out);
   } else {
     using V = Vec<T>;
     using S = Stream<T>;

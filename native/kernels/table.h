@@ -70,8 +70,11 @@ enum class Distribution : int32_t { UNIFORM = 0, NORMAL = 1, BERNOULLI = 2 };
 // under key {seed low, seed high}. UNIFORM: a + (b - a) * (word >> 8) * 2^-24 (double: two words of counter i/2, 53
 // bits), kept below b. NORMAL: Box-Muller on the pair of words (2j, 2j+1) of the same counter: a + b sqrt(-2 ln u)
 // {cos, sin}(2 pi u') with u = ((word >> 8) + 1) * 2^-24, u' = (word' >> 8) * 2^-24 (the same draws for float and
-// double). BERNOULLI: uniform < a. DROPOUT gives in * T(1 / (1 - a)) where uniform >= a, else 0. `first` is
-// the index of the first element of this call and is a multiple of 4.
+// double). BERNOULLI: uniform < a. DROPOUT gives in * T(1 / (1 - a)) or 0: double where uniform < a; float where 16
+// bits are below a 2^16, rounded: element i has the low half of word 64 (i / 128) + i % 128 when i % 128 < 64, and
+// otherwise the high half of the word 64 before that. `first` is the index of the first element of this call: a
+// multiple of 4, for dropout of kDropoutGroup.
+inline constexpr int64_t kDropoutGroup = 128;
 struct RandomArgs {
   Distribution distribution;
   double a, b;

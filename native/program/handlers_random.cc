@@ -8,6 +8,7 @@ namespace neurite {
 namespace {
 
 constexpr int64_t kTaskElements = 16 << 10;
+static_assert(kTaskElements % kDropoutGroup == 0);
 constexpr int64_t kRngWords = 4;  // seed low, seed high, index low, index high
 
 struct RandomShape {

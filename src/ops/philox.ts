@@ -30,6 +30,20 @@ export function uniforms(n: number, at: Draw): Float64Array {
   return out;
 }
 
+/**
+ * 1 for the elements that dropout keeps. float64: uniform >= p. float32: 16 bits >= p 2^16, rounded; of 64 words the low halves
+ * are for 64 elements, the high halves for the next 64.
+ */
+export function kept(n: number, p: number, at: Draw): Float64Array {
+  if (at.dtype === 'float64') return uniforms(n, at).map((u) => Number(u >= p));
+  const w = words(Math.ceil(n / 128) * 64, at);
+  const limit = Math.floor(p * 2 ** 16 + 0.5);
+  return Float64Array.from({ length: n }, (_, i) => {
+    const word = w[64 * Math.floor(i / 128) + (i % 64)];
+    return Number((i % 128 < 64 ? word & 0xffff : word >>> 16) >= limit);
+  });
+}
+
 /** Standard normal: Box-Muller on pairs of 24-bit draws, the same for both dtypes; u + 2^-24 keeps the logarithm finite. */
 export function normals(n: number, at: Draw): Float64Array {
   const w = words(n + (n % 2), at);

@@ -11,7 +11,7 @@ import { equal, where } from './compare.js';
 import { type ArrayReference, defineOp } from './define.js';
 import { mul } from './elementwise.js';
 import { cast, type Operand, operandOf } from './operand.js';
-import { type Draw, normals, uniforms } from './philox.js';
+import { type Draw, kept, normals, uniforms } from './philox.js';
 
 /** Order of the codes in opcodes.inc. */
 const DISTRIBUTIONS = ['uniform', 'normal', 'bernoulli'] as const;
@@ -68,8 +68,8 @@ export const randomOps = {
     },
     reference: ([x], attrs, [out]) => {
       const p = attrs.p as number;
-      const u = uniforms(x.data.length, drawOf(attrs, out.dtype));
-      return { data: x.data.map((v, i) => (u[i] >= p ? v * (1 / (1 - p)) : 0)), shape: x.shape };
+      const mask = kept(x.data.length, p, drawOf(attrs, out.dtype));
+      return { data: x.data.map((v, i) => (mask[i] === 1 ? v * (1 / (1 - p)) : 0)), shape: x.shape };
     },
     lower: ({ inputs: [x], attrs }) => ({
       opcode: 'DROPOUT',
@@ -149,7 +149,7 @@ export function bernoulli(shape: Shape, options: { p?: number; dtype?: DType } =
  * Sets elements to zero at random and scales the others so that the mean stays.
  * `x * (1 / (1 - p))` with probability 1 - p, else 0. The mask is never stored: backward draws it again.
  * @param x float, any shape
- * @param p probability of zero, 0 … 1
+ * @param p probability of zero, 0 … 1; of float32 to the nearest multiple of 2^-16, the scale is that of p itself
  * @returns the shape of `x`
  * @throws OptionError when p is not a probability, DTypeError for integers and bool
  * @example seed(1); dropout(ones([8]), 0.5);

@@ -30,6 +30,12 @@ float unit(const RandomArgs& args, int64_t i) {
   return static_cast<float>(block(args, static_cast<uint64_t>(i / 4)).w[i % 4] >> 8) * 0x1p-24f;
 }
 
+// The 16 bits that decide over element i of dropout.
+uint32_t half(const RandomArgs& args, int64_t i) {
+  const int64_t word = i / 128 * 64 + i % 64;
+  return block(args, static_cast<uint64_t>(word / 4)).w[word % 4] >> (i % 128 < 64 ? 0 : 16) & 0xFFFFu;
+}
+
 const RandomArgs kArgs = {Distribution::UNIFORM, 0, 1, {123u, 456u}, 0x123456789ABCull};
 
 }  // namespace
@@ -125,14 +131,30 @@ SUITE(random) {
       std::vector<float> in(1003, 3.0f), out(1003), draws(1003);
       in[5] = NAN;
       t.f32.random(args, 8, 1003, draws.data());
-      t.f32.dropout(args, 8, 1003, in.data(), out.data());
+      t.f32.dropout(args, 256, 1003, in.data(), out.data());
       for (int64_t i = 0; i < 1003; ++i) {
         const bool below = static_cast<double>(unit(args, 8 + i)) < p;
         const size_t at = static_cast<size_t>(i);
         CHECK(draws[at] == (below ? 1.0f : 0.0f), "%s bernoulli(%g)", t.name, p);
-        const float want = below ? 0.0f : in[at] * static_cast<float>(1 / (1 - p));
+        const bool dropped = half(args, 256 + i) < static_cast<uint32_t>(p * 0x1p16 + 0.5);
+        const float want = dropped ? 0.0f : in[at] * static_cast<float>(1 / (1 - p));
         CHECK(out[at] == want || (std::isnan(out[at]) && std::isnan(want)), "%s dropout(%g)", t.name, p);
       }
+    }
+    std::vector<float> ones(1003, 1.0f), all(1003), some(1003);
+    args.a = 0.3;
+    t.f32.dropout(args, 0, 1003, ones.data(), all.data());
+    for (int64_t start = 0; start < 1003; start += kDropoutGroup) {  // what follows a piece is left alone
+      const int64_t n = std::min(kDropoutGroup, 1003 - start);
+      std::fill(some.begin() + start, some.end(), 7.0f);
+      t.f32.dropout(args, start, n, ones.data(), &some[size_t(start)]);
+      CHECK(start + n == 1003 || some[size_t(start + n)] == 7.0f, "%s dropout stays inside", t.name);
+    }
+    CHECK(some == all, "%s dropout in pieces", t.name);
+    for (const auto& [p, kept] : {std::pair{0x1p-18, 1.0f}, {1 - 0x1p-18, 0.0f}}) {  // rounds to 0, to 1
+      args.a = p;
+      t.f32.dropout(args, 0, 1003, ones.data(), all.data());
+      for (float v : all) CHECK(v == kept * static_cast<float>(1 / (1 - p)), "%s dropout(%g)", t.name, p);
     }
   });
   const Kernels<double>& f64 = float64_kernels();

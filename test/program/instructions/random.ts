@@ -1,4 +1,4 @@
-import { normals, uniforms } from '../../../src/ops/philox.js';
+import { kept, normals, uniforms } from '../../../src/ops/philox.js';
 import type { Instruction, Machine } from '../machine.js';
 import type { Decoded } from '../words.js';
 
@@ -44,11 +44,11 @@ export const random = {
     },
     run(on, i, round) {
       const { n, p } = i.p;
-      const u = uniforms(n, stream(on, i));
-      const kept = round(1 / (1 - p));
+      const mask = kept(n, p, stream(on, i));
+      const scale = round(1 / (1 - p));
       on.write(
         i.m.out,
-        on.read(i.m.in, n).map((x, j) => (u[j] >= p ? round(x * kept) : 0)),
+        on.read(i.m.in, n).map((x, j) => (mask[j] === 1 ? round(x * scale) : 0)),
       );
     },
   },
