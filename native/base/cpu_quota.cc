@@ -43,8 +43,8 @@ int read_numbers(const std::string& path, double (&out)[2]) noexcept {
 
 /** Calls visit(directory) for this process's cgroup of `controller` ("" is v2) and each of its parents. */
 template <class Visit>
-void visit_cgroups(const char* controller, Visit visit) {
-  const File file(std::fopen("/proc/self/cgroup", "re"));
+void visit_cgroups(const std::string& system, const char* controller, Visit visit) {
+  const File file(std::fopen((system + "/proc/self/cgroup").c_str(), "re"));
   if (!file) return;
   char line[4096];
   const std::string wanted(controller);
@@ -60,7 +60,7 @@ void visit_cgroups(const char* controller, Visit visit) {
     std::string name(1, ',');
     name.append(wanted).push_back(',');
     if (wanted.empty() ? names != name : names.find(name) == std::string::npos) continue;
-    std::string root = "/sys/fs/cgroup";
+    std::string root = system + "/sys/fs/cgroup";
     if (!wanted.empty()) root.append("/").append(wanted);
     std::string path = text.substr(second + 1);
     for (;;) {
@@ -72,15 +72,15 @@ void visit_cgroups(const char* controller, Visit visit) {
   }
 }
 
-double cgroup_cpus() {
+double cgroup_cpus(const std::string& system) {
   double cpus = std::numeric_limits<double>::infinity();
   double numbers[2];
-  visit_cgroups("", [&](const std::string& directory) {
+  visit_cgroups(system, "", [&](const std::string& directory) {
     if (read_numbers(directory + "/cpu.max", numbers) == 2 && numbers[0] > 0 && numbers[1] > 0) {
       cpus = std::min(cpus, numbers[0] / numbers[1]);
     }
   });
-  visit_cgroups("cpu", [&](const std::string& directory) {
+  visit_cgroups(system, "cpu", [&](const std::string& directory) {
     double period[2];
     if (read_numbers(directory + "/cpu.cfs_quota_us", numbers) >= 1 &&
         read_numbers(directory + "/cpu.cfs_period_us", period) >= 1 && numbers[0] > 0 && period[0] > 0) {
@@ -90,25 +90,25 @@ double cgroup_cpus() {
   return cpus;
 }
 
-double cgroup_memory() {
+double cgroup_memory(const std::string& system) {
   double bytes = std::numeric_limits<double>::infinity();
   double numbers[2];
   const auto lower = [&](const std::string& path) {
     if (read_numbers(path, numbers) >= 1 && numbers[0] > 0) bytes = std::min(bytes, numbers[0]);
   };
-  visit_cgroups("", [&](const std::string& directory) { lower(directory + "/memory.max"); });
-  visit_cgroups("memory", [&](const std::string& directory) { lower(directory + "/memory.limit_in_bytes"); });
+  visit_cgroups(system, "", [&](const std::string& directory) { lower(directory + "/memory.max"); });
+  visit_cgroups(system, "memory", [&](const std::string& directory) { lower(directory + "/memory.limit_in_bytes"); });
   return bytes;
 }
 #endif
 
 }  // namespace
 
-int available_threads() noexcept {
+int available_threads([[maybe_unused]] const char* system) noexcept {
   int threads = affinity_cpus();
 #if defined(__linux__)
   try {
-    const double quota = cgroup_cpus();
+    const double quota = cgroup_cpus(system);
     if (quota < threads) threads = static_cast<int>(quota + 0.999);
   } catch (...) {
     // No memory for a path: the affinity mask stands.
@@ -117,7 +117,7 @@ int available_threads() noexcept {
   return std::max(1, threads);
 }
 
-long long available_memory() noexcept {
+long long available_memory([[maybe_unused]] const char* system) noexcept {
 #if defined(_WIN32)
   MEMORYSTATUSEX status{};
   status.dwLength = sizeof status;
@@ -129,7 +129,7 @@ long long available_memory() noexcept {
   double bytes = pages > 0 && page > 0 ? static_cast<double>(pages) * static_cast<double>(page) : 9e18;
 #if defined(__linux__)
   try {
-    bytes = std::min(bytes, cgroup_memory());
+    bytes = std::min(bytes, cgroup_memory(system));
   } catch (...) {
     // As above: the machine's memory stands.
   }
