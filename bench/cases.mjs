@@ -160,6 +160,9 @@ export const FAMILIES = [
   ['convolutions', 12, 17],
 ];
 
+/** A figure whose rounds' probe reached less than this of the sustained peak was disturbed. */
+export const QUIET = 0.85;
+
 /**
  * Least seconds that the case can take by the probes of this run: arithmetic at the peak of the instruction set, or its bytes
  * at the bandwidth of the smallest level of memory that holds them, whichever is longer.

@@ -1,10 +1,11 @@
 // What every comparison shares: long-lived peer processes that speak one JSON object a line, rounds in which all take turns,
-// and the rule that drops disturbed rounds.
+// and the probe and the rule that drop disturbed rounds.
 import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { nativeProgram } from '../tools/native-program.mjs';
 import { median } from './probe.mjs';
 
 const TOLERANCE = 0.1;
@@ -59,6 +60,16 @@ export function installPeer(packages, folder = '.') {
 
 export function findTorch() {
   execFileSync('python3', ['-c', 'import torch'], { stdio: 'ignore' });
+}
+
+/**
+ * The probe of every round: GFLOP/s that `threads` threads reach together in 2 ms of multiply-adds as wide as the peers'. Narrow
+ * work would not show a neighbour on the other half of a core, which takes half of what a product needs.
+ */
+export async function roundProbe(threads = availableParallelism(), isa = undefined) {
+  const command = [nativeProgram('neurite_probe'), '--rounds', `${threads}`, ...(isa === undefined ? [] : [isa])];
+  const { ask, stop } = await startPeer({ name: 'probe', command });
+  return { measure: async () => (await ask({})).gflops, close: stop };
 }
 
 /** Warms up and returns how many repetitions take about `ms`. `run(count)` answers with seconds. */

@@ -1,11 +1,11 @@
 // npm run bench:kernels -- [--only case,number] [--rounds N] [--ms N] [--threads 1,2] [--isa avx2] [--json] [--no-history]
 //
 // The kernel cases of cases.mjs: Neurite against PyTorch with the same number of threads, and against what the machine gives
-// (the floor, by the probes of this run). --json prints one object a line.
+// (the floor, by the probes of this run; for products and convolutions also with the sustained peak). --json prints one object a line.
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { CASES, FAMILIES, floorSeconds } from './cases.mjs';
+import { CASES, FAMILIES, floorSeconds, QUIET } from './cases.mjs';
 import {
   calibrate,
   chosen,
@@ -17,11 +17,12 @@ import {
   note,
   ratioOf,
   remember,
+  roundProbe,
   sleep,
   startPeer,
   wholeOption,
 } from './harness.mjs';
-import { cpuProbe, machineProbe } from './probe.mjs';
+import { machineProbe, median } from './probe.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: options } = parseArgs({
@@ -75,15 +76,19 @@ async function measure(c, threads, probe) {
   }
   const result = await interleave(entries, { rounds, probe, gapMs: 5 });
   const seconds = medianOf(result, 0);
+  const given = machine.threads[threads];
+  const sustained = { ...given, gflops: given.sustainedGflops };
   const row = {
     case: c.id,
     threads,
     isa,
     seconds: digits(seconds),
-    floorFraction: digits(floorSeconds(c, machine.threads[threads], isa, threads) / seconds),
+    floorFraction: digits(floorSeconds(c, given, isa, threads) / seconds),
+    ...(c.flop > 0 && { sustainedFraction: digits(floorSeconds(c, sustained, isa, threads) / seconds) }),
     gflops: digits(c.flop / seconds / 1e9),
     gigabytesPerSecond: digits(c.bytes / seconds / 1e9),
     kept: result.kept.length,
+    probeFraction: digits(median(result.kept.map((r) => result.probes[r])) / given.sustainedGflops[isa]),
   };
   if (entries.length > 1) {
     Object.assign(row, {
@@ -97,7 +102,7 @@ async function measure(c, threads, probe) {
 
 const rows = [];
 for (const threads of threadCounts) {
-  const probe = cpuProbe(threads, 400_000);
+  const probe = await roundProbe(threads, isa);
   for (const c of cases) {
     const row = await measure(c, threads, probe);
     if (row === null) continue;
@@ -105,14 +110,18 @@ for (const threads of threadCounts) {
     if (options.json) console.log(JSON.stringify(row));
     else {
       const against = row.ratio === undefined ? '' : `, ${row.ratio}x PyTorch`;
+      const sustained = c.flop > 0 ? ` (${Math.round(100 * row.sustainedFraction)}% sustained)` : '';
       console.log(
         `${row.case.padEnd(22)} ${threads}t ${(row.seconds * 1e6).toFixed(1).padStart(10)} us, ` +
-          `${Math.round(100 * row.floorFraction)}% of floor, ${row.gflops} GFLOP/s, ${row.gigabytesPerSecond} GB/s${against}` +
-          (row.kept < rounds ? ` (only ${row.kept} quiet rounds)` : ''),
+          `${Math.round(100 * row.floorFraction)}% of floor${sustained}, ${row.gflops} GFLOP/s, ${row.gigabytesPerSecond} GB/s${against}` +
+          (row.kept < rounds ? ` (only ${row.kept} quiet rounds)` : '') +
+          (row.probeFraction < QUIET
+            ? `; disturbed: the probe beside it reached ${row.probeFraction} of its rate`
+            : ''),
       );
     }
   }
-  await probe.close();
+  probe.close();
 }
 neurite.stop();
 torch?.stop();

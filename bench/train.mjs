@@ -19,11 +19,12 @@ import {
   note,
   ratioOf,
   remember,
+  roundProbe,
   startPeer,
   wholeOption,
 } from './harness.mjs';
 import { bytesOf, flopOf, NETS } from './nets.mjs';
-import { cpuProbe, machineProbe } from './probe.mjs';
+import { machineProbe } from './probe.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const node = (file, ...args) => [process.execPath, here(`peers/${file}`), ...args];
@@ -126,7 +127,7 @@ async function measure(net, threads, probe) {
 
 const rows = [];
 for (const threads of threadCounts) {
-  const probe = cpuProbe(threads, 400_000);
+  const probe = await roundProbe(threads);
   for (const net of nets) {
     for (const row of await measure(net, threads, probe)) {
       rows.push(row);
@@ -141,6 +142,6 @@ for (const threads of threadCounts) {
       }
     }
   }
-  await probe.close();
+  probe.close();
 }
 if (!options['no-history']) remember({ kind: 'train', ...about, rounds, probes: machine, rows });

@@ -14,10 +14,11 @@ import {
   interleave,
   note,
   remember,
+  roundProbe,
   startPeer,
   wholeOption,
 } from '../harness.mjs';
-import { cpuProbe, median } from '../probe.mjs';
+import { median } from '../probe.mjs';
 import { mnistFolder } from './mnist.mjs';
 
 const installJax = () => installPeer({ '@jax-js/jax': '0.1.25' });
@@ -68,14 +69,14 @@ async function main() {
   }
   if (peers.length === 0) throw new Error('no peer could run');
 
-  const probe = cpuProbe();
+  const probe = await roundProbe();
   const { probes, kept, numbers } = await interleave(peers, {
     rounds,
     probe,
     limit: 10,
     onRound: (r, p, quiet) => note(`round ${r + 1}: probe ${Math.round(p)}, ${quiet} kept`),
   });
-  await probe.close();
+  probe.close();
   for (const peer of peers) peer.stop();
 
   const base = peers[0];
@@ -94,7 +95,7 @@ async function main() {
     job: 'MNIST 784-128-128-10, ReLU, batch 128, float32, shuffling and batching included',
     rounds: { run: probes.length, kept: kept.length, wanted: rounds, ms: roundMs },
     probes: {
-      unit: 'million multiply-adds a second, slowest CPU',
+      unit: 'GFLOP/s, all CPUs together',
       median: Math.round(median(probes)),
       min: Math.round(Math.min(...probes)),
       max: Math.round(Math.max(...probes)),

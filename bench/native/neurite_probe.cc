@@ -1,12 +1,17 @@
 // What the machine gives, as one JSON object:   neurite_probe THREADS...
 // Arithmetic of each instruction set, bandwidth of each level of memory, and the pool's barrier; each the best of
-// several tries, since anything else on the machine only takes away.
+// several tries, since anything else on the machine only takes away. Arithmetic also right after milliseconds of work
+// like a matrix product's, under which CPUs lower their clock: the median of several tries.
+//
+// What a machine gives right now:   neurite_probe --rounds THREADS [ISA]
+// For every line it reads, the arithmetic of all threads together in 2 ms.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -40,55 +45,66 @@ constexpr int64_t kTurns = 1'000'000;
 struct Arithmetic {
   const char* isa;
   int lanes;
-  void (*run)();
+  void (*run)(int64_t turns);
+  void (*load)(int64_t turns);  // the same with one operand of each in L1, as in a matrix product
 };
 
 // Read at run time and all different: equal chains would be computed once.
 volatile float starts[kChains] = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.8f, 0.9f, 1.0f, 1.1f, 1.2f};
 
-#define ARITHMETIC(name, attribute, Vector, set, fold)                                                  \
-  attribute void name() {                                                                               \
-    const Vector m = set(0.999f), a = set(0.001f);                                                      \
-    Vector x0 = set(starts[0]), x1 = set(starts[1]), x2 = set(starts[2]), x3 = set(starts[3]);          \
-    Vector x4 = set(starts[4]), x5 = set(starts[5]), x6 = set(starts[6]), x7 = set(starts[7]);          \
-    Vector x8 = set(starts[8]), x9 = set(starts[9]), xa = set(starts[10]), xb = set(starts[11]);        \
-    for (int64_t i = 0; i < kTurns; ++i) {                                                              \
-      fold(x0, m, a), fold(x1, m, a), fold(x2, m, a), fold(x3, m, a), fold(x4, m, a), fold(x5, m, a);   \
-      fold(x6, m, a), fold(x7, m, a), fold(x8, m, a), fold(x9, m, a), fold(xa, m, a), fold(xb, m, a);   \
-    }                                                                                                   \
-    keep(x0), keep(x1), keep(x2), keep(x3), keep(x4), keep(x5), keep(x6), keep(x7), keep(x8), keep(x9); \
-    keep(xa), keep(xb);                                                                                 \
+constexpr int kBlocks = 8;
+alignas(64) float operands[kBlocks * kChains * 16];
+
+#define ARITHMETIC(name, attribute, Vector, set, fold, addend)                                            \
+  attribute void name(int64_t turns) {                                                                    \
+    const Vector m = set(0.999f), a = set(0.001f);                                                        \
+    Vector x0 = set(starts[0]), x1 = set(starts[1]), x2 = set(starts[2]), x3 = set(starts[3]);            \
+    Vector x4 = set(starts[4]), x5 = set(starts[5]), x6 = set(starts[6]), x7 = set(starts[7]);            \
+    Vector x8 = set(starts[8]), x9 = set(starts[9]), xa = set(starts[10]), xb = set(starts[11]);          \
+    for (int64_t i = 0; i < turns; ++i) {                                                                 \
+      [[maybe_unused]] const auto* p = reinterpret_cast<const Vector*>(operands) + i % kBlocks * kChains; \
+      fold(x0, m, addend(0)), fold(x1, m, addend(1)), fold(x2, m, addend(2)), fold(x3, m, addend(3));     \
+      fold(x4, m, addend(4)), fold(x5, m, addend(5)), fold(x6, m, addend(6)), fold(x7, m, addend(7));     \
+      fold(x8, m, addend(8)), fold(x9, m, addend(9)), fold(xa, m, addend(10)), fold(xb, m, addend(11));   \
+    }                                                                                                     \
+    keep(a), keep(x0), keep(x1), keep(x2), keep(x3), keep(x4), keep(x5), keep(x6), keep(x7), keep(x8);    \
+    keep(x9), keep(xa), keep(xb);                                                                         \
   }
+#define IN_REGISTER(k) a
+#define IN_MEMORY(k) p[k]
+#define ARITHMETICS(isa, attribute, Vector, set, fold)                    \
+  ARITHMETIC(arithmetic_##isa, attribute, Vector, set, fold, IN_REGISTER) \
+  ARITHMETIC(load_##isa, attribute, Vector, set, fold, IN_MEMORY)
 
 #if defined(__x86_64__)
 }  // namespace
 #include <immintrin.h>
 namespace {
-ARITHMETIC(arithmetic_avx512, TARGET_AVX512, __m512, _mm512_set1_ps, FOLD_AVX512)
-ARITHMETIC(arithmetic_avx2, TARGET_AVX2, __m256, _mm256_set1_ps, FOLD_AVX2)
-ARITHMETIC(arithmetic_scalar, , __m128, _mm_set1_ps, FOLD_SSE)
+ARITHMETICS(avx512, TARGET_AVX512, __m512, _mm512_set1_ps, FOLD_AVX512)
+ARITHMETICS(avx2, TARGET_AVX2, __m256, _mm256_set1_ps, FOLD_AVX2)
+ARITHMETICS(scalar, , __m128, _mm_set1_ps, FOLD_SSE)
 #elif defined(__aarch64__)
 }  // namespace
 #include <arm_neon.h>
 namespace {
 #define FOLD_NEON(x, m, a) x = vfmaq_f32(a, x, m)
-ARITHMETIC(arithmetic_neon, , float32x4_t, vdupq_n_f32, FOLD_NEON)
+ARITHMETICS(neon, , float32x4_t, vdupq_n_f32, FOLD_NEON)
 #else
 float same(float x) { return x; }
 #define FOLD_PLAIN(x, m, a) x = x * m + a
-ARITHMETIC(arithmetic_scalar, , float, same, FOLD_PLAIN)
+ARITHMETICS(scalar, , float, same, FOLD_PLAIN)
 #endif
 
 std::vector<Arithmetic> usable() {
   std::vector<Arithmetic> all;
 #if defined(__x86_64__)
-  if (neurite::cpu_features().avx512) all.push_back({"avx512", 16, arithmetic_avx512});
-  if (neurite::cpu_features().avx2) all.push_back({"avx2", 8, arithmetic_avx2});
-  all.push_back({"scalar", 4, arithmetic_scalar});
+  if (neurite::cpu_features().avx512) all.push_back({"avx512", 16, arithmetic_avx512, load_avx512});
+  if (neurite::cpu_features().avx2) all.push_back({"avx2", 8, arithmetic_avx2, load_avx2});
+  all.push_back({"scalar", 4, arithmetic_scalar, load_scalar});
 #elif defined(__aarch64__)
-  all.push_back({"neon", 4, arithmetic_neon});
+  all.push_back({"neon", 4, arithmetic_neon, load_neon});
 #else
-  all.push_back({"scalar", 1, arithmetic_scalar});
+  all.push_back({"scalar", 1, arithmetic_scalar, load_scalar});
 #endif
   return all;
 }
@@ -175,9 +191,34 @@ double best_of(int tries, int threads, Prepare&& prepare, Work&& work) {
   return best;
 }
 
-double gflops(const Arithmetic& unit, int threads) {
-  const double flop = 2.0 * kChains * kTurns * unit.lanes * threads;
-  return flop / best_of(12, threads, [&](int) { unit.run(); }, [&](int) { unit.run(); }) / 1e9;
+double flop(const Arithmetic& unit, int64_t turns) { return 2.0 * kChains * static_cast<double>(turns) * unit.lanes; }
+
+double gflops(const Arithmetic& unit, int threads, int tries = 12) {
+  const double seconds = best_of(tries, threads, [&](int) { unit.run(kTurns); }, [&](int) { unit.run(kTurns); });
+  return flop(unit, kTurns) * threads / seconds / 1e9;
+}
+
+/** The median over short slices that follow 25 ms of load on all threads. */
+double sustained_gflops(const Arithmetic& unit, int threads) {
+  constexpr int kRounds = 15, kSlices = 4;
+  constexpr int64_t kSlice = kTurns / 10;
+  std::vector<std::atomic<double>> rates(kRounds * kSlices);
+  std::vector<int> next(static_cast<size_t>(threads) * 16);
+  best_of(
+      kRounds, threads, [](int) {},
+      [&](int thread) {
+        const auto start = Clock::now();
+        while (seconds_since(start) < 0.025) unit.load(kSlice);
+        int& mine = next[static_cast<size_t>(thread) * 16];  // a cache line each
+        for (int s = 0; s < kSlices; ++s, ++mine) {
+          const auto slice = Clock::now();
+          unit.run(kSlice);
+          rates[static_cast<size_t>(mine)].fetch_add(flop(unit, kSlice) / seconds_since(slice) / 1e9);
+        }
+      });
+  std::vector<double> sorted(rates.begin(), rates.end());
+  std::nth_element(sorted.begin(), sorted.begin() + kRounds * kSlices / 2, sorted.end());
+  return sorted[kRounds * kSlices / 2];
 }
 
 double gigabytes(const Stream& stream, const Level& level, int threads) {
@@ -216,24 +257,47 @@ double barrier(int threads) {
   return best * 1e6;
 }
 
+/** For every line of the input one with what `threads` threads together reach now. */
+int rounds(int threads, const Arithmetic& unit) {
+  std::printf("{\"isa\":\"%s\"}\n", unit.isa);
+  for (int c; std::fflush(stdout), (c = std::getchar()) != EOF;) {
+    if (c == '\n') std::printf("{\"gflops\":%.1f}\n", gflops(unit, threads, 1));
+  }
+  return 0;
+}
+
+int threads_of(const char* text) {
+  const int threads = std::atoi(text);
+  if (threads >= 1 && threads <= neurite::kMaxThreads) return threads;
+  std::fprintf(stderr, "neurite_probe: threads %s, expected 1 to %d\n", text, neurite::kMaxThreads);
+  std::exit(1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  for (size_t i = 0; i < std::size(operands); ++i) operands[i] = static_cast<float>(i * 37 % 101) / 50 - 1;
+  const std::vector<Arithmetic> units = usable();
+  if (argc > 2 && std::strcmp(argv[1], "--rounds") == 0) {
+    for (const Arithmetic& unit : units) {
+      if (argc == 3 || std::strcmp(argv[3], unit.isa) == 0) return rounds(threads_of(argv[2]), unit);
+    }
+    std::fprintf(stderr, "neurite_probe: no %s here\n", argv[3]);
+    return 1;
+  }
   std::printf("{\"threads\":{");
   for (int a = 1; a < argc; ++a) {
-    const int threads = std::atoi(argv[a]);
-    if (threads < 1 || threads > neurite::kMaxThreads) {
-      std::fprintf(stderr, "neurite_probe: threads %s, expected 1 to %d\n", argv[a], neurite::kMaxThreads);
-      return 1;
-    }
-    std::printf("%s\"%d\":{\"gflops\":{", a > 1 ? "," : "", threads);
-    const char* comma = "";
-    for (const Arithmetic& unit : usable()) {
-      std::printf("%s\"%s\":%.1f", comma, unit.isa, gflops(unit, threads));
-      comma = ",";
+    const int threads = threads_of(argv[a]);
+    std::printf("%s\"%d\":{", a > 1 ? "," : "", threads);
+    for (const bool sustained : {false, true}) {
+      std::printf(sustained ? "},\"sustainedGflops\":{" : "\"gflops\":{");
+      for (const Arithmetic& unit : units) {
+        std::printf("%s\"%s\":%.1f", &unit == units.data() ? "" : ",", unit.isa,
+                    sustained ? sustained_gflops(unit, threads) : gflops(unit, threads));
+      }
     }
     std::printf("},\"gigabytesPerSecond\":{");
-    comma = "";
+    const char* comma = "";
     for (const Level& level : kLevels) {
       std::printf("%s\"%s\":{", comma, level.name);
       comma = ",";
