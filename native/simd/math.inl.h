@@ -203,11 +203,14 @@ NEURITE_INLINE F32 cos(F32 x) {
   return flip_sign(select(test(q, U32::set(1)), sin_reduced(r), cos_reduced(r)), q + U32::set(1));
 }
 
+// tan r = r + r^3 P(r^2), |r| <= pi/4, or -1 / tan r in odd quadrants: a quotient of sine and cosine would have the
+// errors of both.
 NEURITE_INLINE F32 tan(F32 x) {
+  static constexpr float c[] = {0.33333156f, 0.1333882f, 0.053409517f, 0.024436545f, 0.0031094574f, 0.009391699f};
   U32 q;
-  const F32 r = reduce_angle(x, q), s = sin_reduced(r), c = cos_reduced(r);
-  const Mask odd = test(q, U32::set(1));
-  const F32 y = select(odd, c, s) / select(odd, neg(s), c);
+  const F32 r = reduce_angle(x, q), z = r * r;
+  const F32 t = fma(r * z, polynomial(z, c), r);
+  const F32 y = select(test(q, U32::set(1)), num(-1.0f) / t, t);
   return select(lt(abs(x), num(0x1p-30f)), x, y);
 }
 

@@ -31,7 +31,7 @@ inline const Function functions[] = {
     {"log1p", Micro::LOG1P, std::log1p, 1.5},
     {"sin", Micro::SIN, std::sin, 1.7},
     {"cos", Micro::COS, std::cos, 1.7},
-    {"tan", Micro::TAN, std::tan, 3.6},
+    {"tan", Micro::TAN, std::tan, 3.0},
     {"tanh", Micro::TANH, std::tanh, 2.6},
     {"sigmoid", Micro::SIGMOID, sigmoid, 1.7},
     {"erf", Micro::ERF, std::erf, 1.25},
