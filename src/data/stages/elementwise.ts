@@ -11,6 +11,25 @@ import {
   stepError,
 } from './cursor.js';
 
+/** What a function of the user gives for an element; its errors tell the step and the element. */
+function called<T, R>(
+  step: string,
+  fn: (value: T, index: number) => R | PromiseLike<R>,
+  value: T,
+  index: number,
+): MaybePromise<R> {
+  let result: R | PromiseLike<R>;
+  try {
+    result = fn(value, index);
+  } catch (error) {
+    throw stepError(step, index, error);
+  }
+  if (!isThenable(result)) return result as R;
+  return Promise.resolve(result).catch((error: unknown) => {
+    throw stepError(step, index, error);
+  });
+}
+
 /** `fn` of each element, one after the other. */
 export function mapStage<T, R>(from: Stage<T>, fn: (value: T, index: number) => R | PromiseLike<R>): Stage<R> {
   return {
@@ -23,17 +42,7 @@ export function mapStage<T, R>(from: Stage<T>, fn: (value: T, index: number) => 
       let index = read.count('index');
       const apply = (value: Pulled<T>): MaybePromise<Pulled<R>> => {
         if (value === END) return END;
-        const i = index++;
-        let result: R | PromiseLike<R>;
-        try {
-          result = fn(value, i);
-        } catch (error) {
-          throw stepError('map', i, error);
-        }
-        if (!isThenable(result)) return result;
-        return Promise.resolve(result).catch((error: unknown) => {
-          throw stepError('map', i, error);
-        }) as Promise<R>;
+        return called('map', fn, value, index++);
       };
       return {
         pull: () => chain(up.pull(), apply),
@@ -66,17 +75,7 @@ export function filterStage<T>(
       const test = (value: Pulled<T>): MaybePromise<boolean> => {
         found = value;
         if (value === END) return true;
-        const i = index++;
-        let answer: boolean | PromiseLike<boolean>;
-        try {
-          answer = keep(value, i);
-        } catch (error) {
-          throw stepError('filter', i, error);
-        }
-        if (!isThenable(answer)) return answer as boolean;
-        return Promise.resolve(answer).catch((error: unknown) => {
-          throw stepError('filter', i, error);
-        });
+        return called('filter', keep, value, index++);
       };
       return {
         pull: () => chain(pullUntil(up, test), () => found),
