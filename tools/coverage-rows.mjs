@@ -81,11 +81,15 @@ export const SECTIONS = [
           guide: ['activations'],
         },
       ],
-      ['Ensemble: mean probability or vote', 'Ensemble', { golden: ['test/nn/*.test.ts'], guide: ['regularisation'] }],
+      [
+        'Ensemble: mean probability or vote',
+        'Ensemble',
+        { golden: ['test/nn/prune.test.ts'], guide: ['regularisation'] },
+      ],
       [
         'Loss at hidden nodes: penalties',
         'l1 l2 elasticNet ActivityRegularization collectLosses',
-        { golden: ['test/nn/*.test.ts'], guide: ['losses'] },
+        { golden: ['test/nn/penalty.test.ts'], guide: ['losses'] },
       ],
       [
         'Distributions: sample, logProb, entropy, KL',
@@ -255,8 +259,16 @@ export const SECTIONS = [
     gradient: ['test/nn/gradients.test.ts', 'test/nn/*.test.ts', ...REGISTRY],
     guide: ['regularisation', 'normalisation'],
     rows: [
-      ['Penalties', 'l1 l2 elasticNet weightPenalty', { guide: ['losses', 'regularisation'] }],
-      ['Dropouts', 'Dropout Dropout1d Dropout2d AlphaDropout DropPath'],
+      [
+        'Penalties',
+        'l1 l2 elasticNet weightPenalty',
+        { golden: ['test/nn/penalty.test.ts'], guide: ['losses', 'regularisation'] },
+      ],
+      [
+        'Dropouts',
+        'Dropout Dropout1d Dropout2d AlphaDropout DropPath',
+        { golden: ['test/nn/layers.test.ts', 'test/nn/normalisation.test.ts'] },
+      ],
       ['Batch norm', 'BatchNorm1d BatchNorm2d BatchNorm3d'],
       ['Layer, RMS, instance, group norm', 'LayerNorm RMSNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d GroupNorm'],
       ['Weight and spectral norm', 'weightNorm spectralNorm'],

@@ -35,10 +35,13 @@ function matching(pattern) {
 // A layer is found by its function too: SiLU where it says silu.
 const word = (name) => new RegExp(`(?<![A-Za-z0-9])${name}(?![A-Za-z0-9])`, 'i');
 
+// Names all layers, to save and load them: no proof of anything else.
+const NO_PROOF = 'test/nn/config.test.ts';
+
 /** The first file of the patterns that has the name. */
 function find(patterns, name) {
   const wanted = word(name);
-  return patterns.flatMap(matching).find((file) => wanted.test(read(file)));
+  return patterns.flatMap(matching).find((file) => file !== NO_PROOF && wanted.test(read(file)));
 }
 
 const api = readFileSync(join(root, 'docs', 'api-report.md'), 'utf8');
