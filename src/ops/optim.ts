@@ -341,27 +341,28 @@ function checkStep(
   }
   if (params.length === 0) throw new OptionError(`${op}: got no parameters, expected at least one`);
   const { dtype } = params[0].w;
-  for (const [i, { w, g, slots }] of params.entries()) {
+  for (let i = 0; i < params.length; i++) {
+    const { w, g, slots } = params[i];
     if (slots.length !== names.length) {
       throw new OptionError(
         `${op}: parameter ${i} has ${slots.length} slots, expected ${names.length}: [${names.join(', ')}]`,
       );
     }
-    for (const [k, t] of [g, ...slots].entries()) {
+    for (let k = 0; k <= slots.length; k++) {
+      const t = k === 0 ? g : slots[k - 1];
       const expected = k === 0 ? w.shape : slotShape(k - 1, w.shape);
-      if (!sameShape(t.shape, expected)) {
-        const what = k === 0 ? 'the gradient' : names[k - 1];
-        throw new ShapeError(
-          `${op}: parameter ${i}: got ${what} of [${t.shape}], expected [${expected}] beside a weight of [${w.shape}]`,
-        );
-      }
-    }
-    for (const t of [w, g, ...slots]) {
-      if (t.dtype === dtype && isFloat(t.dtype)) continue;
-      throw new DTypeError(
-        `${op}: parameter ${i}: got ${t.dtype}, expected ${dtype} throughout; step each float dtype on its own`,
+      if (sameShape(t.shape, expected)) continue;
+      const what = k === 0 ? 'the gradient' : names[k - 1];
+      throw new ShapeError(
+        `${op}: parameter ${i}: got ${what} of [${t.shape}], expected [${expected}] beside a weight of [${w.shape}]`,
       );
     }
+    const other =
+      !isFloat(dtype) || w.dtype !== dtype ? w : g.dtype !== dtype ? g : slots.find((t) => t.dtype !== dtype);
+    if (other === undefined) continue;
+    throw new DTypeError(
+      `${op}: parameter ${i}: got ${other.dtype}, expected ${dtype} throughout; step each float dtype on its own`,
+    );
   }
 }
 
@@ -390,7 +391,6 @@ export function optimizerStep<R extends OptimizerRule>(
   { scale = null, gate = null }: StepControls = {},
 ): { step: Tensor; params: { w: Tensor; slots: Tensor[] }[] } {
   const names = ruleSlots(rule, attrs);
-  const controls = [scale, gate].filter((x) => x !== null);
   checkStep(
     `optimizerStep("${rule}")`,
     (index, shape) => ruleSlotShape(rule, index, shape),
@@ -403,15 +403,23 @@ export function optimizerStep<R extends OptimizerRule>(
     ],
     params,
   );
-  const inputs = [lr, step, ...controls, ...params.flatMap(({ w, g, slots }) => [w, g, ...slots])];
+  const inputs = [lr, step];
+  if (scale !== null) inputs.push(scale);
+  if (gate !== null) inputs.push(gate);
+  for (const { w, g, slots } of params) {
+    inputs.push(w, g);
+    for (const slot of slots) inputs.push(slot);
+  }
   const given = { ...(scale === null ? {} : { scaled: true }), ...(gate === null ? {} : { gated: true }) };
-  const [next, ...outs] = buildAll(optimOps[rule], inputs, { ...attrs, ...given });
-  const width = 1 + names.length;
-  const results = params.map((_, i) => {
-    const [w, ...slots] = outs.slice(width * i, width * (i + 1));
+  const outs = buildAll(optimOps[rule], inputs, { ...attrs, ...given });
+  let at = 1;
+  const results = params.map(() => {
+    const w = outs[at++];
+    const slots: Tensor[] = [];
+    for (let k = 0; k < names.length; k++) slots.push(outs[at++]);
     return { w, slots };
   });
-  return { step: next, params: results };
+  return { step: outs[0], params: results };
 }
 
 /**

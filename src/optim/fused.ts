@@ -43,7 +43,11 @@ export abstract class FusedOptimizer<R extends OptimizerRule = OptimizerRule> ex
       inputs,
       { scale, gate },
     );
-    const slotsOf = (values: readonly Tensor[]) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
-    return { step: result.step, params: result.params.map(({ w, slots }) => ({ w, slots: slotsOf(slots) })) };
+    const stepped = result.params.map(({ w, slots: values }) => {
+      const slots: Record<string, Tensor> = {};
+      for (let i = 0; i < names.length; i++) slots[names[i]] = values[i];
+      return { w, slots };
+    });
+    return { step: result.step, params: stepped };
   }
 }
