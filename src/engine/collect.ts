@@ -59,10 +59,39 @@ function meet(nodes: Tensor[], node: Tensor): void {
 }
 
 function numbered(nodes: Tensor[]): Tensor[] {
-  nodes.sort(byId);
+  sortById(nodes);
   for (let i = 0; i < nodes.length; i++) nodes[i].mark = nextStamp + i;
   nextStamp += Math.max(nodes.length, 1);
   return nodes;
+}
+
+const FEW = 4096;
+const places: (Tensor | null)[] = [];
+
+/** A graph was mostly made just now, so its ids lie close together: each node is put in its place, and older ones sorted. */
+function sortById(nodes: Tensor[]): void {
+  if (nodes.length > FEW) {
+    nodes.sort(byId);
+    return;
+  }
+  const range = 4 * nodes.length;
+  while (places.length < range) places.push(null);
+  let first = 0;
+  for (const { id } of nodes) first = Math.max(first, id + 1 - range);
+  const older: Tensor[] = [];
+  for (const node of nodes) {
+    if (node.id < first) older.push(node);
+    else places[node.id - first] = node;
+  }
+  older.sort(byId);
+  let n = 0;
+  for (const node of older) nodes[n++] = node;
+  for (let i = 0; n < nodes.length; i++) {
+    const node = places[i];
+    if (node === null) continue;
+    nodes[n++] = node;
+    places[i] = null;
+  }
 }
 
 const byId = (a: Tensor, b: Tensor): number => a.id - b.id;
