@@ -13,7 +13,7 @@ const random = (length) => Float32Array.from({ length }, () => 2 * Math.random()
 function typed(specs, fn, inputs = {}) {
   const run = kernel(specs, fn);
   const given = specs.map((s, i) => inputs[i] ?? random(size(s)));
-  const out = run.outputs.map((s) => new Float32Array(size(s)));
+  const out = run.outputs.map((s) => new (s.dtype === 'int32' ? Int32Array : Float32Array)(size(s)));
   return () => run(given, out);
 }
 
@@ -31,13 +31,6 @@ function optimizerStep(side, optimizer) {
   return () => step.sync();
 }
 
-/** A compiled function of tensors that are computed once. */
-function realized(fn, ...inputs) {
-  n.realizeSync(...inputs);
-  const run = n.compile(fn);
-  return () => run.sync(...inputs);
-}
-
 /** Forward and both gradients of a convolution; of the gradients nothing else is computed. */
 function convolution(conv) {
   const { id, n: images, c, o, size: side, kernel: k, stride, padding, groups } = conv;
@@ -52,7 +45,14 @@ function convolution(conv) {
   ];
 }
 
-const sorted = (shape) => realized((x) => [n.sort(x), n.argsort(x)], n.normal(shape));
+const normal = (...shape) => n.normal(shape).dataSync();
+const sorted = (...shape) => typed([real(...shape)], (x) => [n.sort(x), n.argsort(x)], { 0: normal(...shape) });
+
+/** A function of 1024 rows of 1000 and of as many positions in them. */
+function indexed(fn) {
+  const positions = Int32Array.from({ length: 1_024_000 }, () => Math.floor(1000 * Math.random()));
+  return typed([real(1024, 1000), { shape: [1024, 1000], dtype: 'int32' }], fn, { 1: positions });
+}
 
 const MILLION = 1 << 20;
 const rows = [real(4096, 768), real(768), real(768)];
@@ -150,18 +150,26 @@ const MAKE = {
     typed([real(4096, 256), real(256), real(256)], (x, weight, bias) => n.batchNorm(x, { weight, bias }).y),
   'group-norm': () =>
     typed([real(32, 28, 28, 64), real(64), real(64)], (x, weight, bias) => n.groupNorm(x, 8, { weight, bias })),
-  'sort-1m': () => sorted([MILLION]),
-  'sort-rows': () => sorted([1024, 1000]),
-  'top-k': () => realized((x) => n.topK(x, 10).values, n.normal([1024, 1000])),
+  'sort-1m': () => sorted(MILLION),
+  'sort-rows': () => sorted(1024, 1000),
+  'top-k': () =>
+    typed(
+      [real(1024, 1000)],
+      (x) => {
+        const { values, indices } = n.topK(x, 10);
+        return [values, indices];
+      },
+      { 0: normal(1024, 1000) },
+    ),
   cumsum: () => typed([real(1024, 1000)], (x) => n.cumsum(x)),
-  gather: () => realized((x, i) => n.gather(x, i), n.normal([1024, 1000]), n.randint(0, 1000, [1024, 1000])),
-  'scatter-add': () =>
-    realized((x, i) => n.scatterAdd(n.zerosLike(x), i, x), n.normal([1024, 1000]), n.randint(0, 1000, [1024, 1000])),
+  gather: () => indexed((x, i) => n.gather(x, i)),
+  'scatter-add': () => indexed((x, i) => n.scatterAdd(n.zerosLike(x), i, x)),
   cholesky: () => {
     const a = n.normal([64, 64, 64]);
-    return realized((x) => n.cholesky(x), n.matmul(a, a, { transB: true }).add(n.eye(64)));
+    const definite = n.matmul(a, a, { transB: true }).add(n.eye(64)).dataSync();
+    return typed([real(64, 64, 64)], (x) => n.cholesky(x), { 0: definite });
   },
-  solve: () => realized((a, b) => n.solve(a, b), n.normal([64, 64, 64]), n.normal([64, 64, 1])),
+  solve: () => typed([real(64, 64, 64), real(64, 64, 1)], (a, b) => n.solve(a, b), { 0: normal(64, 64, 64) }),
 };
 
 say({
