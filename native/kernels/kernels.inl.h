@@ -5,6 +5,7 @@
 #include "elementwise.inl.h"
 #include "chain.inl.h"
 #include "reduce.inl.h"
+#include "linalg.inl.h"
 #include "softmax.inl.h"
 #include "norm.inl.h"
 #include "pool.inl.h"

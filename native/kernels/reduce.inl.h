@@ -211,10 +211,4 @@ int64_t arg_reduce(int reduction, const T* x, int64_t n) noexcept {
   return 0;
 }
 
-// row -= factor * other in double, whatever T is: the decompositions of small matrices.
-template <class T>
-void subtract_scaled(double* row, double factor, const double* other, int64_t n) noexcept {
-  for (int64_t j = 0; j < n; ++j) row[j] -= factor * other[j];
-}
-
 }  // namespace neurite::NEURITE_ISA

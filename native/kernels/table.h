@@ -64,6 +64,8 @@ inline constexpr int64_t kReduceBlock = 4096;
 inline constexpr int64_t kReduceRows = 128;
 inline constexpr int64_t kReduceShort = 32;
 
+inline constexpr int64_t kSolveBlock = 8;  // columns that solve_dense works on together
+
 enum class Distribution : int32_t { UNIFORM = 0, NORMAL = 1, BERNOULLI = 2 };
 
 // Philox4x32-10 (Salmon et al. 2011). Element i is word i % 4 of counter {i/4 low, i/4 high, index low, index high}

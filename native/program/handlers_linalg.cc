@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../base/checked.h"
 #include "reader.h"
 
 namespace neurite {
@@ -36,28 +37,8 @@ class FirstFailure {
   std::atomic<int64_t> matrix_{kNothing};
 };
 
-/** row -= factor * other: where the decompositions spend their time. */
+/** row -= factor * other. */
 using Subtract = void (*)(double* row, double factor, const double* other, int64_t n) noexcept;
-
-/**
- * L' in the rows of u from the lower triangle of a: row k is finished, then taken from those below it. Row of the first
- * pivot that is not above 0 (NaN included), or -1.
- */
-template <class T>
-int64_t cholesky(const T* a, double* u, int64_t n, Subtract subtract) noexcept {
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t j = i; j < n; ++j) u[i * n + j] = static_cast<double>(a[j * n + i]);
-  }
-  for (int64_t k = 0; k < n; ++k) {
-    double* const row = u + k * n;
-    if (!(row[k] > 0)) return k;
-    const double root = std::sqrt(row[k]);
-    row[k] = root;
-    for (int64_t j = k + 1; j < n; ++j) row[j] /= root;
-    for (int64_t i = k + 1; i < n; ++i) subtract(u + i * n + i, row[i], row + i, n - i);
-  }
-  return -1;
-}
 
 /** Solves for x in place, rows top to bottom (lower) or bottom to top; a[i, j] is at i * row + j * column. */
 template <class T>
@@ -76,45 +57,27 @@ int64_t substitute(const T* a, int64_t row, int64_t column, bool lower, bool uni
   return -1;
 }
 
-/** LU with row exchanges, applied to x as well; row of the first pivot that is 0 or NaN, or -1. */
-int64_t eliminate(double* a, double* x, int64_t n, int64_t m, Subtract subtract) noexcept {
-  for (int64_t k = 0; k < n; ++k) {
-    int64_t best = k;
-    for (int64_t i = k + 1; i < n; ++i) {
-      if (std::abs(a[i * n + k]) > std::abs(a[best * n + k])) best = i;
-    }
-    const double pivot = a[best * n + k];
-    if (!(std::abs(pivot) > 0)) return k;
-    if (best != k) {
-      std::swap_ranges(a + k * n, a + (k + 1) * n, a + best * n);
-      std::swap_ranges(x + k * m, x + (k + 1) * m, x + best * m);
-    }
-    for (int64_t i = k + 1; i < n; ++i) {
-      const double factor = a[i * n + k] / pivot;
-      if (factor == 0) continue;
-      subtract(a + i * n + k + 1, factor, a + k * n + k + 1, n - k - 1);
-      subtract(x + i * m, factor, x + k * m, m);
-    }
-  }
-  return -1;
-}
-
 template <class T>
 class Cholesky final : public Instruction {
  public:
   explicit Cholesky(const SystemShape& shape) : shape_(shape) {}
   void run(RunContext& context) const noexcept override {
-    const int64_t n = shape_.n;
+    const int64_t n = shape_.n, ld = round_up(n, kSolveBlock);
     const T* a = context.at<const T>(shape_.a);
     T* out = context.at<T>(shape_.out);
     FirstFailure failure;
     context.team.parallel_for(shape_.batch, [&](int64_t matrix, int worker) noexcept {
       double* const u = reinterpret_cast<double*>(context.scratch(worker));
-      const int64_t bad = cholesky(a + matrix * n * n, u, n, context.kernels.f32.subtract_scaled);
+      const T* const from = a + matrix * n * n;
+      std::fill_n(u, n * ld, 0.0);
+      for (int64_t i = 0; i < n; ++i) {
+        for (int64_t j = 0; j <= i; ++j) u[j * ld + i] = static_cast<double>(from[i * n + j]);
+      }
+      const int64_t bad = context.kernels.f32.cholesky_upper(u, n, ld);
       if (bad >= 0) return failure.note(matrix, bad);
       T* const l = out + matrix * n * n;
       for (int64_t i = 0; i < n; ++i) {
-        for (int64_t j = 0; j <= i; ++j) l[i * n + j] = static_cast<T>(u[j * n + i]);
+        for (int64_t j = 0; j <= i; ++j) l[i * n + j] = static_cast<T>(u[j * ld + i]);
         std::fill(l + i * n + i + 1, l + (i + 1) * n, T{0});
       }
     });
@@ -125,10 +88,43 @@ class Cholesky final : public Instruction {
   SystemShape shape_;
 };
 
-template <class T, bool triangular>
-class Solve final : public Instruction {
+template <class T>
+class SolveGeneral final : public Instruction {
  public:
-  explicit Solve(const SystemShape& shape) : shape_(shape) {}
+  explicit SolveGeneral(const SystemShape& shape) : shape_(shape) {}
+  void run(RunContext& context) const noexcept override {
+    const int64_t n = shape_.n, m = shape_.m, from = round_up(n, kSolveBlock), ld = from + round_up(m, kSolveBlock);
+    const int64_t row = shape_.trans ? 1 : n, column = shape_.trans ? n : 1;
+    FirstFailure failure;
+    context.team.parallel_for(shape_.batch, [&](int64_t matrix, int worker) noexcept {
+      double* const rows = reinterpret_cast<double*>(context.scratch(worker));
+      const T* const a = context.at<const T>(shape_.a) + matrix * n * n;
+      const T* const b = context.at<const T>(shape_.b) + matrix * n * m;
+      T* const out = context.at<T>(shape_.out) + matrix * n * m;
+      for (int64_t i = 0; i < n; ++i) {
+        double* const to = rows + i * ld;
+        for (int64_t j = 0; j < n; ++j) to[j] = static_cast<double>(a[i * row + j * column]);
+        std::fill(to + n, to + from, 0.0);
+        for (int64_t j = 0; j < m; ++j) to[from + j] = static_cast<double>(b[i * m + j]);
+        std::fill(to + from + m, to + ld, 0.0);
+      }
+      const int64_t bad = context.kernels.f32.solve_dense(rows, n, ld);
+      if (bad >= 0) return failure.note(matrix, bad);
+      for (int64_t i = 0; i < n; ++i) {
+        for (int64_t j = 0; j < m; ++j) out[i * m + j] = static_cast<T>(rows[i * ld + from + j]);
+      }
+    });
+    failure.report(context);
+  }
+
+ private:
+  SystemShape shape_;
+};
+
+template <class T>
+class SolveTriangular final : public Instruction {
+ public:
+  explicit SolveTriangular(const SystemShape& shape) : shape_(shape) {}
   void run(RunContext& context) const noexcept override {
     const auto& [batch, n, m, trans, upper, unit, a_at, b_at, out_at] = shape_;
     const T* a = context.at<const T>(a_at);
@@ -137,10 +133,11 @@ class Solve final : public Instruction {
     FirstFailure failure;
     context.team.parallel_for(batch, [&](int64_t matrix, int worker) noexcept {
       double* x = reinterpret_cast<double*>(context.scratch(worker));
-      const T* from = a + matrix * shape_.n * shape_.n;
-      const int64_t systems = shape_.n * shape_.m;
+      const int64_t size = shape_.n, systems = size * shape_.m;
+      const int64_t row = shape_.trans ? 1 : size, column = shape_.trans ? size : 1;
       std::copy_n(b + matrix * systems, systems, x);
-      const int64_t bad = solve(from, x, context.kernels.f32.subtract_scaled);
+      const int64_t bad = substitute(a + matrix * size * size, row, column, shape_.upper == shape_.trans, shape_.unit,
+                                     x, size, shape_.m, context.kernels.f32.subtract_scaled);
       if (bad >= 0) return failure.note(matrix, bad);
       std::transform(x, x + systems, out + matrix * systems, [](double v) { return static_cast<T>(v); });
     });
@@ -148,28 +145,8 @@ class Solve final : public Instruction {
   }
 
  private:
-  int64_t solve(const T* a, double* x, Subtract subtract) const noexcept {
-    const int64_t n = shape_.n, m = shape_.m;
-    const int64_t row = shape_.trans ? 1 : n, column = shape_.trans ? n : 1;
-    if constexpr (triangular) {
-      return substitute(a, row, column, shape_.upper == shape_.trans, shape_.unit, x, n, m, subtract);
-    } else {
-      double* lu = x + n * m;
-      for (int64_t i = 0; i < n; ++i) {
-        for (int64_t j = 0; j < n; ++j) lu[i * n + j] = static_cast<double>(a[i * row + j * column]);
-      }
-      const int64_t bad = eliminate(lu, x, n, m, subtract);
-      return bad >= 0 ? bad : substitute(lu, n, 1, false, false, x, n, m, subtract);
-    }
-  }
-
   SystemShape shape_;
 };
-
-template <class T>
-using SolveGeneral = Solve<T, false>;
-template <class T>
-using SolveTriangular = Solve<T, true>;
 
 void parse_system(InstructionReader& reader, SystemShape& s, bool general) {
   const DType dtype = reader.dtype();
@@ -180,10 +157,9 @@ void parse_system(InstructionReader& reader, SystemShape& s, bool general) {
   s.a = reader.input("a", dtype, reader.product({s.batch, s.n, s.n}));
   s.b = reader.input("b", dtype, elements);
   s.out = reader.output("out", dtype, elements);
-  const int64_t x = reader.product({s.n, s.m, 8});
-  const int64_t lu = general ? reader.product({s.n, s.n, 8}) : 0;
-  if (x > std::numeric_limits<int64_t>::max() - lu) reader.fail("its matrices are too large");
-  if (s.batch > 0) reader.need_worker(x + lu);
+  if (s.batch == 0 || s.n == 0) return;
+  const int64_t ld = general ? round_up(s.n, kSolveBlock) + round_up(s.m, kSolveBlock) : s.m;
+  reader.need_worker(reader.product({s.n, ld, 8}));
 }
 
 }  // namespace
@@ -196,7 +172,7 @@ std::unique_ptr<Instruction> parse_CHOLESKY(InstructionReader& reader) {
   const int64_t elements = reader.product({s.batch, s.n, s.n});
   s.a = reader.input("in", reader.dtype(), elements);
   s.out = reader.output("out", reader.dtype(), elements);
-  if (elements > 0) reader.need_worker(reader.product({s.n, s.n, 8}));
+  if (elements > 0) reader.need_worker(reader.product({s.n, round_up(s.n, kSolveBlock), 8}));
   return make_float<Cholesky>(reader.dtype(), s);
 }
 

@@ -12,20 +12,23 @@ namespace {
 
 constexpr int64_t kTaskElements = 8 << 10;
 constexpr int64_t kRadixFrom = 256;  // shorter rows are sorted by comparison
+constexpr int64_t kKeys = 64;        // made at a time where not all are kept
+constexpr int64_t kFew = 32;         // kept in order
 
-// The smallest key first; -0 and +0 are equal and NaN comes last.
+// The smallest key first; -0 and +0 are equal and NaN comes last. No branch asks for the sign, which cannot be
+// foreseen.
 uint32_t ordered(int32_t x) noexcept { return static_cast<uint32_t>(x) ^ 0x80000000u; }
 uint32_t ordered(float x) noexcept {
   const uint32_t bits = std::bit_cast<uint32_t>(x), size = bits & 0x7fffffffu;
   if (size > 0x7f800000u) return ~0u;
   if (size == 0) return 0x80000000u;
-  return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
+  return bits ^ (static_cast<uint32_t>(static_cast<int32_t>(bits) >> 31) | 0x80000000u);
 }
 uint64_t ordered(double x) noexcept {
   const uint64_t bits = std::bit_cast<uint64_t>(x), sign = uint64_t{1} << 63, size = bits & ~sign;
   if (size > 0x7ff0000000000000u) return ~uint64_t{0};
   if (size == 0) return sign;
-  return (bits & sign) != 0 ? ~bits : bits | sign;
+  return bits ^ (static_cast<uint64_t>(static_cast<int64_t>(bits) >> 63) | sign);
 }
 
 struct Narrow {
@@ -70,6 +73,38 @@ E* radix_sort(E* from, E* to, int64_t n) noexcept {
   return from;
 }
 
+/** The first k of n entries in order, into `best`; key(i) is that of entry i. */
+template <class E, class F>
+void select_first(E* best, int64_t k, int64_t n, F key) noexcept {
+  // A few are kept in order, without a branch on where a new one goes; more in a heap.
+  const bool few = k <= kFew;
+  for (int64_t i = 0; i < k; ++i) best[i] = E(key(i), static_cast<uint32_t>(i));
+  few ? std::sort(best, best + k) : std::make_heap(best, best + k);
+  const E& last = best[few ? k - 1 : 0];
+  typename E::Key keys[kKeys];
+  for (int64_t begin = k; begin < n; begin += kKeys) {
+    const int64_t count = std::min(kKeys, n - begin);
+    for (int64_t i = 0; i < count; ++i) keys[i] = key(begin + i);
+    for (int64_t i = 0; i < count; ++i) {
+      if (keys[i] >= last.key()) continue;  // equal ones came earlier
+      E entry(keys[i], static_cast<uint32_t>(begin + i));
+      if (few) {
+        for (int64_t j = 0; j < k; ++j) {
+          const E old = best[j];
+          const bool before = entry < old;
+          best[j] = before ? entry : old;
+          entry = before ? old : entry;
+        }
+      } else {
+        std::pop_heap(best, best + k);
+        best[k - 1] = entry;
+        std::push_heap(best, best + k);
+      }
+    }
+  }
+  if (!few) std::sort_heap(best, best + k);
+}
+
 struct SortShape {
   int64_t rows, cols, k;
   bool descending;
@@ -96,16 +131,16 @@ class Sort final : public Instruction {
   void sort_row(RunContext& context, int64_t row, E* entries) const noexcept {
     const auto& [rows, n, k, descending, in, out, at] = shape_;
     const T* x = context.at<const T>(in) + row * n;
-    for (int64_t i = 0; i < n; ++i) {
-      const auto key = ordered(x[i]);
-      entries[i] = E(descending ? static_cast<decltype(key)>(~key) : key, static_cast<uint32_t>(i));
-    }
+    const auto key = [x, turn = descending ? ~typename E::Key{0} : 0](int64_t i) { return ordered(x[i]) ^ turn; };
     if (k <= n / 8) {
-      std::partial_sort(entries, entries + k, entries + n);
-    } else if (n < kRadixFrom) {
-      std::sort(entries, entries + n);
+      select_first(entries, k, n, key);
     } else {
-      entries = radix_sort(entries, entries + n, n);
+      for (int64_t i = 0; i < n; ++i) entries[i] = E(key(i), static_cast<uint32_t>(i));
+      if (n < kRadixFrom) {
+        std::sort(entries, entries + n);
+      } else {
+        entries = radix_sort(entries, entries + n, n);
+      }
     }
     T* values = context.at<T>(out);
     int32_t* indices = context.at<int32_t>(at);
