@@ -2,11 +2,12 @@
 // Every element of C is, for each block of at most kBlockK products, one chain of multiply-adds from 0 in ascending k;
 // block sums are added in order. The k blocks depend on k alone, so neither the tile an element falls in nor the block
 // asked for changes its bits. Error <= gamma_{min(k, 512) + k / 512} |A||B|.
-// Blocks: Tile::panels panels of B ([k][width], at most kBlockK rows: 1 MiB with AVX-512) are packed to stay in the
-// second-level cache, by the first row of tiles as it reads them; each tile of A meets all of them from the first-level
-// cache. A is read in place unless its rows would fall into one cache set or it is transposed, B is when it is compact
-// or used once. Up to Tile::skinny_rows rows B is streamed in the order of memory, kStreamK rows at a time, and the
-// chains wait in the first-level cache. Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn 2015 (BLIS).
+// Blocks: as many panels of B ([k][width]) as Tile::panels of kBlockK rows (1 MiB with AVX-512) are packed to stay in
+// the second-level cache, by the first row of tiles as it reads them; each tile of A meets all of them from the
+// first-level cache. A is read in place unless its rows would fall into one cache set or it is transposed, B is when
+// it is compact or used once. Up to Tile::skinny_rows rows B is streamed in the order of memory, kStreamK rows at a
+// time, and the chains wait in the first-level cache. Sources: Goto and van de Geijn 2008; Van Zee and van de Geijn
+// 2015 (BLIS).
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -243,7 +244,7 @@ NEURITE_INLINE void pack_columns(const T* in, int64_t stride, int64_t rows, int6
   const int64_t wide = packed_rows<T>(rows);
   const bool one = rows <= V::lanes && left >= V::lanes;
   for (int64_t p = 0; p < k; ++p, in += stride, out += wide) {
-    NEURITE_PREFETCH(in + 16 * stride);
+    NEURITE_PREFETCH(in + 4 * stride);
     if (one) {
       V::load(in).store(out);
     } else {
@@ -277,7 +278,8 @@ struct Plan {
   int64_t rows;             // of a tile at most
   int64_t width;            // columns of a panel of B
   int64_t blocks, block_k;  // of k
-  int64_t block_n;          // columns whose panels of B share the second-level cache
+  int64_t room;             // elements of the panels of B that share the second-level cache
+  int64_t block_n;          // their columns
   int64_t group;            // rows of A packed at a time
   bool pack_a;
 };
@@ -303,8 +305,8 @@ NEURITE_INLINE Plan<T> plan(const GemmArgs<T>& args) {
   p.blocks = args.k > kBlockK ? divide_up(args.k, kBlockK) : 1;
   p.block_k = round_up(divide_up(args.k, p.blocks), 8);
   const bool few = args.m <= kFewTiles * p.rows;
-  const int64_t panels = few ? Tile<T>::panels / 4 : Tile<T>::panels;
-  p.block_n = smaller(panels * Tile<T>::vectors * Vec<T>::lanes / p.width * p.width, round_up(args.n, Vec<T>::lanes));
+  p.room = (few ? Tile<T>::panels / 4 : Tile<T>::panels) * Tile<T>::vectors * Vec<T>::lanes * kBlockK;
+  p.block_n = smaller(p.room / (args.k > 0 ? p.block_k : 1) / p.width * p.width, round_up(args.n, Vec<T>::lanes));
   p.group = (few ? kFewTiles : kGroupTiles) * p.rows;
   return p;
 }
@@ -350,7 +352,7 @@ int64_t gemm_scratch(const GemmArgs<T>& args, int64_t rows, int64_t cols) noexce
   const Plan<T> p = plan(args);
   if (streams(args)) return smaller(rows, Tile<T>::skinny_rows) * (kStreamColumns + Vec<T>::lanes) * size;
   const int64_t block_k = smaller(round_up(args.k, 8), kBlockK);  // of any shorter k as well
-  const int64_t b = block_k * smaller(p.block_n, round_up(cols, Vec<T>::lanes));
+  const int64_t b = smaller(p.room, block_k * round_up(cols, Vec<T>::lanes));
   const int64_t tiles = divide_up(smaller(rows, p.group), p.rows);
   const int64_t a = p.pack_a ? tiles * (packed_rows<T>(Tile<T>::rows) * block_k + Vec<T>::lanes) : 0;
   const int64_t bytes = (round_up(b, 64) + a) * size;
@@ -515,16 +517,23 @@ NEURITE_INLINE void gemm_swapped(const GemmArgs<T>& args, Range rows, Range cols
   }
 }
 
-// Tiles of A for kn products from k0, `room` apart.
+// Tiles of A for kn products from k0, `room` apart. A transposed is read by rows of all the tiles, so that no line is
+// read twice; few at a time, for they may share a cache set.
 template <class T>
 NEURITE_INLINE void pack_a(const GemmArgs<T>& args, int64_t begin, int64_t rows, int64_t tiles, int64_t k0, int64_t kn,
                            T* out, int64_t room) {
-  for (int64_t s = 0; s < tiles; ++s, out += room) {
-    const int64_t i = begin + rows * s / tiles, mr = begin + rows * (s + 1) / tiles - i;
-    if (args.trans_a) {
-      pack_columns(args.a + k0 * args.lda + i, args.lda, mr, args.m - i, kn, out);
-    } else {
-      pack_transposed(args.a + i * args.lda + k0, args.lda, mr, kn, out, packed_rows<T>(mr));
+  constexpr int64_t kRows = 4;
+  const int64_t step = args.trans_a ? kRows : kn;
+  for (int64_t k = 0; k < kn; k += step) {
+    for (int64_t s = 0; s < tiles; ++s) {
+      const int64_t i = begin + rows * s / tiles, mr = begin + rows * (s + 1) / tiles - i;
+      const int64_t wide = packed_rows<T>(mr);
+      T* const tile = out + s * room + k * wide;
+      if (args.trans_a) {
+        pack_columns(args.a + (k0 + k) * args.lda + i, args.lda, mr, args.m - i, smaller(kRows, kn - k), tile);
+      } else {
+        pack_transposed(args.a + i * args.lda + k0, args.lda, mr, kn, tile, wide);
+      }
     }
   }
 }
