@@ -11,6 +11,8 @@
 #include "pool.inl.h"
 #include "random.inl.h"
 #include "optim.inl.h"
+#include "gemm_tile.inl.h"
+#include "gemm_pack.inl.h"
 #include "gemm.inl.h"
 #include "conv_weight.inl.h"
 #include "conv.inl.h"
