@@ -16,7 +16,7 @@ import {
 } from '../core.js';
 import { checkOptions, shown, wholeNumber } from '../options.js';
 import { sameShape } from '../shape.js';
-import { showShape } from './describe.js';
+import { checkTensor, showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
 export function checkNorm(name: string, eps: number | null, dtype: FloatDType): void {
@@ -35,6 +35,7 @@ export function normalizedSizes(name: string, given: number | Shape): Shape {
 
 /** Throws unless the last axes of x are those. */
 export function checkLastAxes(label: string, x: Tensor, sizes: Shape): void {
+  checkTensor(label, x);
   if (sameShape(x.shape.slice(Math.max(0, x.shape.length - sizes.length)), sizes)) return;
   const expected = sizes.length === 1 ? `dimension ${sizes[0]}` : `dimensions ${showShape(sizes)}`;
   throw new ShapeError(`${label}: got ${showShape(x.shape)}, expected last ${expected}`);
@@ -87,6 +88,7 @@ export abstract class StatisticsNorm extends Module {
    * @throws ShapeError for another shape, or a single value for the statistics; DTypeError when x is not of the layer's dtype.
    */
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     const { numFeatures, eps, runningMean, runningVar, axes } = this;
     if (!axes.some((a) => a.length === x.shape.length - 1) || x.shape.at(-1) !== numFeatures) {
       const expected = axes.map((a) => `[${a.join(', ')}, ${numFeatures}]`).join(' or ');

@@ -11,7 +11,7 @@ import {
   zeros,
 } from '../core.js';
 import { checkOptions, wholeNumber } from '../options.js';
-import { showShape } from './describe.js';
+import { checkTensor, showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 import { checkLastAxes, checkNorm, normalizedSizes } from './norm-base.js';
 
@@ -114,6 +114,7 @@ export class GroupNorm extends Module {
 
   /** @param x `[batch, …, numChannels]` @returns the shape of x @throws ShapeError for another shape. */
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     if (x.shape.length < 2 || x.shape.at(-1) !== this.numChannels) {
       throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected [batch, …, ${this.numChannels}]`);
     }

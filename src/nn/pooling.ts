@@ -22,7 +22,7 @@ import {
   type Tensor,
 } from '../core.js';
 import { axisSizes, checkOptions } from '../options.js';
-import { showShape } from './describe.js';
+import { checkTensor, showShape } from './describe.js';
 import { type ConfigValue, Module, type ModuleConfig } from './module.js';
 
 const LAYOUT = [[], ['length'], ['height', 'width'], ['depth', 'height', 'width']];
@@ -37,6 +37,7 @@ abstract class Pooling extends Module {
 
   /** @param x `[batch, …positions, channels]` @throws ShapeError for another shape, or a window larger than the padded input. */
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     if (x.shape.length !== this.dims + 2) {
       const expected = ['batch', ...LAYOUT[this.dims], 'channels'].join(', ');
       throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected [${expected}]`);

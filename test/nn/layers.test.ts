@@ -81,6 +81,9 @@ describe('Linear', () => {
     expect(() => new Linear(2, 3).forward(rows)).toThrow(
       'Linear(2→3): got an array of 1, expected a Tensor; write tensor(x)',
     );
+    for (const layer of [new nn.MaxPool2d(2), new nn.BatchNorm1d(2), new nn.LayerNorm(2), new nn.GroupNorm(1, 2)]) {
+      expect(() => layer.forward(rows)).toThrow(`${String(layer)}: got an array of 1, expected a Tensor`);
+    }
     expect(() => new Sequential(new nn.ReLU()).forward(rows)).toThrow('expected a Tensor; write tensor(x)');
     expect(() => new Linear(2, 3).forward('x' as unknown as Tensor)).toThrow('Linear(2→3): got "x", expected a Tensor');
   });
