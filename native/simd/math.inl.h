@@ -42,12 +42,15 @@ NEURITE_INLINE F32 exp_tail(F32 r) {
 // e^r - 1.
 NEURITE_INLINE F32 exp_reduced(F32 r) { return fma(r * r, exp_tail(r), r); }
 
-NEURITE_INLINE F32 exp(F32 x) {
+// -110 <= x <= 89 or NaN.
+NEURITE_INLINE F32 exp_inside(F32 x) {
   F32 n;
-  const F32 r = exp_argument(max(num(-110.0f), min(num(89.0f), x)), n);
+  const F32 r = exp_argument(x, n);
   const F32 t = r + num(1.0f);
   return scale2(t + fma(r * r, exp_tail(r), r - (t - num(1.0f))), n);  // what t lost is kept
 }
+
+NEURITE_INLINE F32 exp(F32 x) { return exp_inside(max(num(-110.0f), min(num(89.0f), x))); }
 
 NEURITE_INLINE F32 expm1(F32 x) {
   F32 n;
@@ -85,9 +88,14 @@ NEURITE_INLINE F32 log(F32 x) {
   return log_limits(x, log_reduced<false>(u, num(0.0f), select(denormal, num(-23.0f), num(0.0f))));
 }
 
+// What rounding u = 1 + x lost.
+NEURITE_INLINE F32 lost_beside_one(F32 x, F32 u) {
+  const F32 one = num(1.0f), back = u - one;
+  return (one - (u - back)) + (x - back);
+}
+
 NEURITE_INLINE F32 log1p(F32 x) {
-  const F32 one = num(1.0f), u = one + x, back = u - one;
-  const F32 c = (one - (u - back)) + (x - back);  // what rounding u lost
+  const F32 u = num(1.0f) + x, c = lost_beside_one(x, u);
   const F32 y = log_limits(u, log_reduced<true>(u, select(lt(x, num(kInfinity)), c, num(0.0f)), num(0.0f)));
   return select(lt(abs(x), num(0x1p-30f)), x, y);
 }
@@ -110,16 +118,21 @@ NEURITE_INLINE F32 sigmoid(F32 x) {
   return select(lt(x, num(-87.33655f)), num(0.0f), fma(fma(rest, rest, rest), q, q));
 }
 
-NEURITE_INLINE F32 softplus(F32 x) { return max(num(0.0f), x) + log1p(exp(neg(abs(x)))); }
+// max(0, x) + log1p(e), e = exp(-|x|): of 0 <= e <= 1 the logarithm has no limits to meet, and NaN goes through c.
+NEURITE_INLINE F32 softplus(F32 x) {
+  const F32 e = exp_inside(max(num(-110.0f), neg(abs(x)))), u = num(1.0f) + e;
+  const F32 y = log_reduced<true>(u, lost_beside_one(e, u), num(0.0f));
+  return max(num(0.0f), x) + select(lt(e, num(0x1p-30f)), e, y);
+}
 
 NEURITE_INLINE F32 erf(F32 x) {
   static constexpr float small[] = {0.12837917f,   -0.37612632f,    0.1128369f,    -0.026859093f,
                                     0.0052002766f, -0.00081341603f, 0.00008334099f};
-  static constexpr float large[] = {1.1286485f,   0.6351513f,     0.10623689f,    -0.023762075f,
-                                    0.003642465f, -0.0003228054f, 0.000011231466f};  // -log(erfc(t)) / t
+  static constexpr float large[] = {-1.1286485f,   -0.6351513f,   -0.10623689f,    0.023762075f,
+                                    -0.003642465f, 0.0003228054f, -0.000011231466f};  // log(erfc(t)) / t
   const F32 t = min(num(4.0f), abs(x));
   const F32 inner = fma(x, polynomial(x * x, small), x);
-  const F32 outer = copysign(num(1.0f) - exp(neg(t * polynomial(t, large))), x);
+  const F32 outer = copysign(num(1.0f) - exp_inside(t * polynomial(t, large)), x);
   return select(lt(t, num(0.925f)), inner, outer);
 }
 
