@@ -144,40 +144,52 @@ void reduce_rows(int reduction, const T* x, int64_t rows, int64_t stride, int64_
   }
 }
 
-// One result in each lane: `lanes` stretches of r elements side by side, read four elements of each at a time, so up to
-// three beyond the last.
-template <class Op, class T>
-NEURITE_INLINE Vec<T> reduce_stretches(const T* x, int64_t r) {
+// Calls body(i, v) for i < r in ascending order: lane l of v is element i of the l-th of `lanes` stretches of r
+// elements side by side. Four elements of each are read at a time, so up to three beyond the last.
+template <class T, class F>
+NEURITE_INLINE void each_neighbour(const T* x, int64_t r, F body) {
   using V = Vec<T>;
   const T* rows[V::lanes];
   NEURITE_UNROLL
   for (int l = 0; l < V::lanes; ++l) rows[l] = x + l * r;
-  V acc = V::set(Op::template identity<T>);
   for (int64_t i = 0; i < r; i += 4) {
     V v[4];
     transpose4(rows, i, v);
     const int64_t rest = r - i;
-    acc = Op::of(acc, v[0]);
-    if (rest > 1) acc = Op::of(acc, v[1]);
-    if (rest > 2) acc = Op::of(acc, v[2]);
-    if (rest > 3) acc = Op::of(acc, v[3]);
+    body(i, v[0]);
+    if (rest > 1) body(i + 1, v[1]);
+    if (rest > 2) body(i + 2, v[2]);
+    if (rest > 3) body(i + 3, v[3]);
   }
-  return acc;
+}
+
+// Calls body(x, i, count) for n stretches of r elements from x on: those of stretches i to i + count - 1, at most
+// `lanes`, in memory that each_neighbour may read.
+template <class T, class F>
+NEURITE_INLINE void each_stretches(const T* x, int64_t n, int64_t r, F body) {
+  constexpr int64_t lanes = Vec<T>::lanes, beyond = 3;
+  int64_t i = 0;
+  for (; (i + lanes) * r + beyond <= n * r; i += lanes) body(x + i * r, i, lanes);
+  for (; i < n; i += lanes) {
+    const int64_t count = n - i < lanes ? n - i : lanes;
+    T rest[lanes * kReduceShort + beyond];
+    for (int64_t j = 0; j < lanes * r + beyond; ++j) rest[j] = j < count * r ? x[i * r + j] : T(0);
+    body(rest, i, count);
+  }
 }
 
 template <class Op, class T>
 NEURITE_INLINE void reduce_stretches(const T* x, int64_t n, int64_t r, T* out) {
   using V = Vec<T>;
-  constexpr int64_t beyond = 3;
-  int64_t i = 0;
-  for (; (i + V::lanes) * r + beyond <= n * r; i += V::lanes) reduce_stretches<Op>(x + i * r, r).store(out + i);
-  while (i < n) {
-    const int64_t count = n - i < V::lanes ? n - i : V::lanes;
-    T rest[V::lanes * kReduceShort + beyond];
-    for (int64_t j = 0; j < V::lanes * r + beyond; ++j) rest[j] = j < count * r ? x[i * r + j] : T(0);
-    reduce_stretches<Op>(rest, r).store_n(out + i, count);
-    i += count;
-  }
+  each_stretches(x, n, r, [=](const T* from, int64_t i, int64_t count) {
+    V acc = V::set(Op::template identity<T>);
+    each_neighbour(from, r, [&](int64_t, V v) { acc = Op::of(acc, v); });
+    if (count == V::lanes) {
+      acc.store(out + i);
+    } else {
+      acc.store_n(out + i, count);
+    }
+  });
 }
 
 template <class T>
@@ -188,6 +200,31 @@ void reduce_short(int reduction, const T* x, int64_t n, int64_t r, T* out) noexc
     case Reduction::MAX: return reduce_stretches<Maximum>(x, n, r, out);
     case Reduction::MIN: return reduce_stretches<Minimum>(x, n, r, out);
     default: return;
+  }
+}
+
+template <bool largest, class T>
+NEURITE_INLINE void arg_stretches(const T* x, int64_t n, int64_t r, int32_t* out) {
+  using V = Vec<T>;
+  each_stretches(x, n, r, [=](const T* from, int64_t i, int64_t count) {
+    V best = V::set(0);
+    U32 chosen = U32::set(0);
+    each_neighbour(from, r, [&](int64_t j, V v) {
+      const Mask better = (largest ? lt(best, v) : lt(v, best)) | (is_nan(v) & eq(best, best));
+      best = j == 0 ? v : select(better, v, best);
+      if (j > 0) chosen = select(better, U32::set(static_cast<uint32_t>(j)), chosen);
+    });
+    __builtin_memcpy(out + i, &chosen, static_cast<size_t>(count) * sizeof(int32_t));
+  });
+}
+
+// out[i] = index of the first extreme value, or of the first NaN, of the i-th of n stretches of r elements.
+template <class T>
+void arg_short(int reduction, const T* x, int64_t n, int64_t r, int32_t* out) noexcept {
+  if (static_cast<Reduction>(reduction) == Reduction::ARGMAX) {
+    arg_stretches<true>(x, n, r, out);
+  } else {
+    arg_stretches<false>(x, n, r, out);
   }
 }
 

@@ -33,6 +33,14 @@ void for_units(Team& team, int64_t units, int64_t unit_elements, Body body) noex
   });
 }
 
+/** Calls body(first, count) for parts of `outer` stretches of r elements. */
+template <class Body>
+void for_short(Team& team, int64_t outer, int64_t r, Body body) noexcept {
+  const int64_t step = kTaskElements / r;
+  team.parallel_for(ceil_div(outer, step),
+                    [&](int64_t task, int) noexcept { body(task * step, std::min(step, outer - task * step)); });
+}
+
 }  // namespace
 
 template <class T>
@@ -51,10 +59,8 @@ void reduce_tree(RunContext& context, Reduction reduction, int64_t outer, int64_
   }
   const Kernels<T>& kernels = context.table<T>();
   if (inner == 1 && r <= kReduceShort) {
-    const int64_t step = kTaskElements / r;
-    context.team.parallel_for(ceil_div(outer, step), [&](int64_t task, int) noexcept {
-      const int64_t first = task * step;
-      kernels.reduce_short(static_cast<int>(reduction), in + first * r, std::min(step, outer - first), r, out + first);
+    for_short(context.team, outer, r, [&](int64_t first, int64_t n) {
+      kernels.reduce_short(static_cast<int>(reduction), in + first * r, n, r, out + first);
     });
     return;
   }
@@ -127,8 +133,14 @@ class ArgReduce final : public Instruction {
   void run(RunContext& context) const noexcept override {
     const T* in = context.at<const T>(shape_.in);
     int32_t* out = context.at<int32_t>(shape_.out);
+    const int code = static_cast<int>(shape_.reduction);
+    if (shape_.r > 0 && shape_.r <= kReduceShort) {
+      for_short(context.team, shape_.outer, shape_.r, [&](int64_t first, int64_t n) {
+        context.table<T>().arg_short(code, in + first * shape_.r, n, shape_.r, out + first);
+      });
+      return;
+    }
     for_units(context.team, shape_.outer, shape_.r, [&](int64_t row) {
-      const int code = static_cast<int>(shape_.reduction);
       out[row] = static_cast<int32_t>(context.table<T>().arg_reduce(code, in + row * shape_.r, shape_.r));
     });
   }

@@ -126,6 +126,31 @@ void few_neighbours(const char* name, const Kernels<T>& kernels) {
 }
 
 template <class T>
+void first_extremes(const char* name, const Kernels<T>& kernels) {
+  for (int64_t r = 1; r <= kReduceShort; ++r) {
+    for (int64_t n : {1, 7, 8, 16, 17, 18, 35}) {
+      std::vector<T> x = values_of<T>(static_cast<uint64_t>(n * r), n * r);
+      for (int64_t i = 0; i < n; ++i) {
+        T* const row = &x[static_cast<size_t>(i * r)];
+        if (i % 3 == 1) row[r - 1] = row[r / 2];  // ties
+        if (i % 3 == 2 && static_cast<T>(0.5) != 0) row[r / 3] = row[r - 1] = static_cast<T>(NAN);
+      }
+      for (Reduction reduction : {Reduction::ARGMAX, Reduction::ARGMIN}) {
+        const int code = static_cast<int>(reduction);
+        std::vector<int32_t> out(static_cast<size_t>(n) + 1, -5);
+        kernels.arg_short(code, x.data(), n, r, out.data());
+        for (int64_t i = 0; i < n; ++i) {
+          const int64_t want = kernels.arg_reduce(code, &x[static_cast<size_t>(i * r)], r);
+          CHECK(out[static_cast<size_t>(i)] == want, "%s extreme %d, row %lld of %lld: %d, want %lld", name, code,
+                (long long)i, (long long)r, out[static_cast<size_t>(i)], (long long)want);
+        }
+        CHECK(out[static_cast<size_t>(n)] == -5, "%s arg_short wrote past the end", name);
+      }
+    }
+  }
+}
+
+template <class T>
 void with_nan(const char* name, const Kernels<T>& kernels) {
   for (int64_t n : lengths) {
     for (int64_t at = 0; at < n; at += 1 + n / 9) {
@@ -212,13 +237,16 @@ SUITE(reduce) {
   check::each_table([](const KernelTable& t) {
     reductions(t.name, t.f32);
     few_neighbours(t.name, t.f32);
+    first_extremes(t.name, t.f32);
     with_nan(t.name, t.f32);
   });
   reductions("float64", float64_kernels());
   few_neighbours("float64", float64_kernels());
+  first_extremes("float64", float64_kernels());
   with_nan("float64", float64_kernels());
   reductions("int32", int32_kernels());
   few_neighbours("int32", int32_kernels());
+  first_extremes("int32", int32_kernels());
 }
 
 SUITE(softmax) {

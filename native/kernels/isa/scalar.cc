@@ -59,6 +59,7 @@ static constexpr Kernels<int32_t> int32_table() {
   k.reduce_block = &reduce_block<int32_t>;
   k.reduce_rows = &reduce_rows<int32_t>;
   k.reduce_short = &reduce_short<int32_t>;
+  k.arg_short = &arg_short<int32_t>;
   k.arg_reduce = &arg_reduce<int32_t>;
   return k;
 }
