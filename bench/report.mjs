@@ -81,7 +81,8 @@ ${when(record)} ${record.rows[0].isa}, against ${peer}, median of ${record.round
 
 "Of the floor" is the least time the case can take by the probes below (arithmetic at peak, or every byte moved once at the
 bandwidth of the smallest level of memory that holds them) divided by the time it takes. It can be above 100 % where data stays
-in a cache that the floor does not count on, or where the probe was disturbed. This peak is reached in bursts only: after some
+in a cache that the floor does not count on, or where the probe was disturbed. The probe's memory is on huge pages, as the
+arena's is in training; typed arrays given to a kernel are on ordinary ones, where even a plain copy is slower. This peak is reached in bursts only: after some
 milliseconds of wide multiply-adds many CPUs lower their clock, and "sustained" is the same fraction with the rate that
 multiply-adds alone then keep.
 
@@ -92,8 +93,8 @@ ${probes(record)}
 `;
 }
 
-function train(record) {
-  const rows = record.rows.map((r) => {
+function steps(rows) {
+  const cells = rows.map((r) => {
     const net = NETS.find((n) => n.id === r.case);
     return [
       `${net.image === undefined ? net.sizes.join('-') : `${net.id}, ${net.image.join(' x ')}`}, batch ${net.batch}`,
@@ -105,12 +106,29 @@ function train(record) {
       times(r.ratio),
     ];
   });
+  return table(['network', 'threads', 'a step', 'samples/s', 'of the floor', 'peer', 'Neurite is faster by'], cells);
+}
+
+function train(record) {
+  const peers = new Set(record.rows.map((r) => r.peer));
+  const slow = (r) => r.ratio !== null && r.peer !== undefined && !peers.has(r.peer);
+  const images = (r) => NETS.find((n) => n.id === r.case).image !== undefined;
+  const others = [
+    ['Peers that are left out of most runs, in one of their own', slow],
+    ['Convolutional networks', (r) => images(r) && !record.rows.some((row) => row.case === r.case)],
+  ].flatMap(([title, wanted]) =>
+    records
+      .filter((r) => r.kind === 'train' && r.rows.some(wanted))
+      .slice(-2)
+      .map((r) => `${title}. ${when(r)}\n\n${steps(r.rows.filter(wanted))}\n`),
+  );
   return `## Whole training steps
 
 ${when(record)} ${record.rows[0].isa}, Adam, batching and shuffling included, median of ${record.rounds} rounds or more.
 
-${table(['network', 'threads', 'a step', 'samples/s', 'of the floor', 'peer', 'Neurite is faster by'], rows)}
-`;
+${steps(record.rows)}
+
+${others.join('\n')}`;
 }
 
 function compare(record) {
