@@ -16,6 +16,7 @@ import {
   hasWeight,
   layerNorm,
   type NormalizeOptions,
+  normGradTail,
   operandsOf,
   secondOrder,
 } from './norm.js';
@@ -175,13 +176,7 @@ export const groupNormOps = {
     lower: ({ inputs: [g], attrs }) => ({
       opcode: 'GROUP_NORM_GRAD',
       params: sizes(g.shape, attrs),
-      tail: [
-        'relu',
-        ...[0, 1, 2, 3].map((i) => ({ in: i })),
-        hasWeight(attrs) ? { in: 4 } : 'none',
-        'reluBias',
-        ...[0, 1, 2].map((i) => ({ out: i })),
-      ],
+      tail: normGradTail(attrs),
     }),
     decompose: ([g, x, m, rstd, weight], attrs) => {
       const { groups } = attrsOf(attrs);

@@ -1,5 +1,5 @@
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
-import { f64Words, type RefArray } from '../graph/op.js';
+import { f64Words, type Lowering, type RefArray } from '../graph/op.js';
 import { type Attrs, buildAll, type Tensor } from '../graph/tensor.js';
 import { checkOptions } from '../options.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
@@ -15,6 +15,15 @@ type NormAttrs = { readonly eps: number; readonly affine: Affine };
 
 const attrsOf = (attrs: Attrs) => attrs as unknown as NormAttrs;
 export const hasWeight = (attrs: Attrs) => attrsOf(attrs).affine !== 'none';
+
+/** Operands of the gradients of batch and group norm: g, x, two statistics, weight; gradients of x, weight and bias. */
+export const normGradTail = (attrs: Attrs): NonNullable<Lowering['tail']> => [
+  'relu',
+  ...[0, 1, 2, 3].map((i) => ({ in: i })),
+  hasWeight(attrs) ? { in: 4 } : 'none',
+  'reluBias',
+  ...[0, 1, 2].map((i) => ({ out: i })),
+];
 const ROW = { axis: 1, keepDims: true } as const;
 const COLUMN = { axis: 0, keepDims: true } as const;
 
@@ -338,13 +347,7 @@ export const normOps = {
     lower: ({ inputs: [x], attrs }) => ({
       opcode: 'BATCH_NORM_GRAD',
       params: [...x.shape, ...f64Words(attrsOf(attrs).eps)],
-      tail: [
-        'relu',
-        ...[0, 1, 2, 3].map((i) => ({ in: i })),
-        hasWeight(attrs) ? { in: 4 } : 'none',
-        'reluBias',
-        ...[0, 1, 2].map((i) => ({ out: i })),
-      ],
+      tail: normGradTail(attrs),
     }),
     decompose: ([g, x, m, v, weight], attrs) => {
       const rstd = rsqrt(add(v, attrsOf(attrs).eps));
