@@ -1,6 +1,6 @@
 // What JavaScript costs around the kernels, on networks so small that nothing else counts: building, walking, keying and
 // running an uncompiled step, a compiled step, and a step inside a scan, against the same networks in plain JavaScript.
-//   node bench/engine.mjs [--json]      (on the built package; one thread, microseconds of CPU time a step, best of rounds)
+//   node bench/engine.mjs [--json] [--no-history]   (on the built package; one thread, microseconds of CPU time, best of rounds)
 
 import { reachable } from '../dist/engine/collect.js';
 import { KeyWriter } from '../dist/engine/key.js';
@@ -10,15 +10,19 @@ import {
   compile,
   configure,
   crossEntropy,
+  matmul,
   nn,
   optim,
   seed,
   tensor,
   valueAndGrad,
 } from '../dist/index.js';
+import { kernel } from '../dist/kernels/index.js';
 import { Trainer } from './compare/js-trainer.mjs';
+import { circumstances, remember } from './harness.mjs';
 
 const ROUNDS = 15;
+const about = circumstances();
 const rows = [];
 
 const cpu = () => {
@@ -37,6 +41,7 @@ function measure(name, calls, work, units = 1) {
     best = Math.min(best, (cpu() - start) / (calls * units));
   }
   rows.push({ name, us: Math.round(best * 100) / 100 });
+  return best;
 }
 
 function network(sizes, activation, loss, x, y) {
@@ -109,6 +114,23 @@ function scanned(net, batch, steps) {
 
 configure({ threads: 1 });
 {
+  // What a run costs, and what each instruction adds to it, its arithmetic on 2 x 2 included.
+  const x = [new Float32Array([0.5, 0.1, 0.1, 0.5])];
+  const chain = (fn) => (length) => {
+    const run = kernel([{ shape: [2, 2] }], (a) => Array.from({ length }).reduce((y) => fn(y, a), a));
+    const out = [new Float32Array(4)];
+    return () => run(x, out);
+  };
+  for (const [name, of] of [
+    ['product of 2 x 2', chain(matmul)],
+    ['sum of rows and elementwise product', chain((y) => y.sum({ axis: 1, keepDims: true }).mul(y))],
+  ]) {
+    const one = measure(`${name}: a run of one`, 10_000, of(1));
+    const long = measure(`${name}: a run of 81`, 2_000, of(81));
+    rows.push({ name: `${name}: each one more`, us: Math.round((1000 * (long - one)) / 80) / 1000 });
+  }
+}
+{
   const x = tensor([0, 0, 0, 1, 1, 0, 1, 1], { shape: [4, 2] });
   const y = tensor([0, 1, 1, 0], { shape: [4, 1] });
   const net = network([2, 16, 1], () => new nn.Tanh(), binaryCrossEntropy, x, y);
@@ -155,3 +177,4 @@ configure({ threads: 1 });
 
 if (process.argv.includes('--json')) for (const row of rows) console.log(JSON.stringify(row));
 else console.table(rows);
+if (!process.argv.includes('--no-history')) remember({ kind: 'engine', ...about, rounds: ROUNDS, rows });
