@@ -10,6 +10,7 @@ import {
   compile,
   configure,
   crossEntropy,
+  cumsum,
   matmul,
   nn,
   optim,
@@ -122,6 +123,7 @@ configure({ threads: 1 });
     return () => run(x, out);
   };
   for (const [name, of] of [
+    ['running sum of 2 x 2', chain((y) => cumsum(y, { axis: 1 }))], // next to no work: what is left is dispatch
     ['product of 2 x 2', chain(matmul)],
     ['sum of rows and elementwise product', chain((y) => y.sum({ axis: 1, keepDims: true }).mul(y))],
   ]) {
