@@ -1,19 +1,25 @@
 // Peer of bench/kernels.mjs: Neurite. Answers { id, threads, count } with the seconds that `count` repetitions took.
 import { createInterface } from 'node:readline';
 import * as n from 'neurite';
-import { kernel } from 'neurite/kernels';
+import { alignedArray, kernel } from 'neurite/kernels';
 import { ACTIVATIONS, CONVOLUTIONS, outputSize } from '../cases.mjs';
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const real = (...shape) => ({ shape });
 const size = ({ shape }) => shape.reduce((a, b) => a * b, 1);
-const random = (length) => Float32Array.from({ length }, () => 2 * Math.random() - 1);
+
+/** Arrays that lie as tensors do in training, and as PyTorch's. */
+function arrayOf({ dtype, ...shaped }, valueAt) {
+  const array = alignedArray(size(shaped), dtype);
+  for (let i = 0; i < array.length; i++) array[i] = valueAt(i);
+  return array;
+}
 
 /** A kernel with inputs and outputs of its own; `inputs` may give data that is not just numbers. */
 function typed(specs, fn, inputs = {}) {
   const run = kernel(specs, fn);
-  const given = specs.map((s, i) => inputs[i] ?? random(size(s)));
-  const out = run.outputs.map((s) => new (s.dtype === 'int32' ? Int32Array : Float32Array)(size(s)));
+  const given = specs.map((s, i) => arrayOf(s, inputs[i] ? (j) => inputs[i][j] : () => 2 * Math.random() - 1));
+  const out = run.outputs.map((s) => arrayOf(s, () => 0));
   return () => run(given, out);
 }
 

@@ -15,6 +15,15 @@ namespace {
 constexpr int64_t kHugePage = int64_t{2} << 20;
 }
 
+void prefer_huge_pages([[maybe_unused]] void* block, [[maybe_unused]] int64_t bytes) noexcept {
+#if defined(__linux__)
+  const auto start = round_up(static_cast<int64_t>(reinterpret_cast<uintptr_t>(block)), kHugePage);
+  const auto end = static_cast<int64_t>(reinterpret_cast<uintptr_t>(block)) + bytes;
+  const int64_t whole = (end - start) / kHugePage * kHugePage;
+  if (whole > 0) madvise(reinterpret_cast<void*>(start), static_cast<size_t>(whole), MADV_HUGEPAGE);
+#endif
+}
+
 bool AlignedBuffer::allocate(int64_t bytes) noexcept {
   release();
   if (bytes <= 0) return true;
@@ -27,9 +36,7 @@ bool AlignedBuffer::allocate(int64_t bytes) noexcept {
   if (posix_memalign(&block, static_cast<size_t>(alignment), static_cast<size_t>(size)) != 0) block = nullptr;
 #endif
   if (block == nullptr) return false;
-#if defined(__linux__)
-  if (alignment == kHugePage) madvise(block, static_cast<size_t>(size), MADV_HUGEPAGE);
-#endif
+  if (alignment == kHugePage) prefer_huge_pages(block, size);
   data_ = static_cast<std::byte*>(block);
   bytes_ = size;
   return true;

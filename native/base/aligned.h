@@ -8,6 +8,12 @@ namespace neurite {
 
 inline constexpr int64_t kAlign = 64;
 
+/**
+ * Asks the system to back the memory that lies in a block by huge pages where whole ones fit. Only a wish, and for
+ * memory not touched yet: a smaller page stays until the system finds time. Nothing where there are none.
+ */
+void prefer_huge_pages(void* block, int64_t bytes) noexcept;
+
 class AlignedBuffer {
  public:
   AlignedBuffer() noexcept = default;

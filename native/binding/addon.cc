@@ -172,14 +172,26 @@ napi_value take_completions(napi_env env, napi_callback_info) {
   return out;
 }
 
-napi_value align_offset(napi_env env, napi_callback_info info) {
+/** Memory of the one argument, an ArrayBuffer. */
+std::pair<void*, size_t> buffer_argument(napi_env env, napi_callback_info info, const char* function) {
   const Arguments<1> arguments(env, info);
   void* data = nullptr;
-  if (napi_get_arraybuffer_info(env, arguments[0], &data, nullptr) != napi_ok) {
-    throw JsError("ERR_NEURITE_ARGUMENT", "alignOffset: expected an ArrayBuffer");
+  size_t bytes = 0;
+  if (napi_get_arraybuffer_info(env, arguments[0], &data, &bytes) != napi_ok) {
+    throw JsError("ERR_NEURITE_ARGUMENT", std::string(function) + ": expected an ArrayBuffer");
   }
-  const auto address = reinterpret_cast<uintptr_t>(data);
+  return {data, bytes};
+}
+
+napi_value align_offset(napi_env env, napi_callback_info info) {
+  const auto address = reinterpret_cast<uintptr_t>(buffer_argument(env, info, "alignOffset").first);
   return to_js(env, static_cast<double>((kAlign - address % kAlign) % kAlign));
+}
+
+napi_value prefer_huge_pages(napi_env env, napi_callback_info info) {
+  const auto [data, bytes] = buffer_argument(env, info, "preferHugePages");
+  neurite::prefer_huge_pages(data, static_cast<int64_t>(bytes));
+  return nullptr;
 }
 
 napi_value arena_bytes(napi_env env, napi_callback_info) {
@@ -233,6 +245,7 @@ napi_value initialize(napi_env env, napi_callback_info) {
   define<wait>(env, exports, "wait");
   define<take_completions>(env, exports, "takeCompletions");
   define<align_offset>(env, exports, "alignOffset");
+  define<prefer_huge_pages>(env, exports, "preferHugePages");
   define<arena_bytes>(env, exports, "arenaBytes");
   define<trim_arena>(env, exports, "trimArena");
   return exports;

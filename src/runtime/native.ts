@@ -91,6 +91,8 @@ export interface NativeAddon {
   takeCompletions(): { readonly lastId: number; readonly failures: readonly QueuedFailure[] };
   /** Bytes before the first 64-byte boundary of a buffer, 0 to 63. */
   alignOffset(buffer: ArrayBuffer): number;
+  /** Asks the system for huge pages (2 MiB) where whole ones fit into a buffer that nothing has touched yet. */
+  preferHugePages(buffer: ArrayBuffer): void;
   arenaBytes(): number;
   /** Gives the arena back once the queue is empty. */
   trimArena(): void;

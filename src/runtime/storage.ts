@@ -27,6 +27,16 @@ function fromSlab(byteLength: number): Uint8Array {
   return memory;
 }
 
+/** From so many bytes on, at least one huge page fits wherever the memory starts. */
+const HUGE = 4 << 20;
+
+function newBuffer(byteLength: number): ArrayBuffer {
+  const buffer = new ArrayBuffer(byteLength + ALIGNMENT - 1);
+  // Its pages cost fewer faults when it is first written, and the rows that a batch gathers fewer look-ups afterwards.
+  if (byteLength >= HUGE) native.preferHugePages(buffer);
+  return buffer;
+}
+
 /**
  * Memory of one value: a private ArrayBuffer that V8 counts and frees, 64 bytes longer than needed so that native code can
  * align it, or an aligned part of one. Nobody outside the engine ever sees it.
@@ -40,7 +50,7 @@ export class HostStorage implements Storage {
   error: Error | null = null;
 
   constructor(byteLength: number) {
-    this.memory = byteLength <= ALIGNMENT ? fromSlab(byteLength) : new ArrayBuffer(byteLength + ALIGNMENT - 1);
+    this.memory = byteLength <= ALIGNMENT ? fromSlab(byteLength) : newBuffer(byteLength);
     this.byteLength = byteLength;
   }
 
