@@ -120,9 +120,9 @@ describe('memory', () => {
       expect(() => tensor(new Float32Array(4_000_000))).toThrow(
         /memory limit: \[4000000\] float32 needs 16000000 bytes/,
       );
-      // The result is small; the product in between is not.
-      const big = matmul(ones([3000, 1]), ones([1, 3000])).sum();
-      await expect(big.item()).rejects.toThrow(/memory limit: intermediate values, the largest \[3000,3000\]/);
+      // The result is small; the product in between is not, even if the values of earlier tests are collected meanwhile.
+      const big = matmul(ones([20_000, 1]), ones([1, 20_000])).sum();
+      await expect(big.item()).rejects.toThrow(/memory limit: intermediate values, the largest \[20000,20000\]/);
       expect([...(await keep.add(1).data())]).toEqual([2, 3, 4]);
     } finally {
       configure({ memoryLimit: limit });

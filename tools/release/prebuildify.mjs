@@ -21,20 +21,11 @@ export function runPrebuildify(root) {
   const bin = join(dirname(createRequire(import.meta.url).resolve('prebuildify/package.json')), 'bin.js');
   // The running Node is the target, so that the headers beside it serve and nothing is downloaded.
   const target = process.version.slice(1);
-  const args = [
-    '--napi',
-    '--strip',
-    '--tag-libc',
-    '--name',
-    'neurite',
-    '--target',
-    target,
-    '--out',
-    join(root, 'release'),
-  ];
+  const args = ['--napi', '--strip', '--name', 'neurite', '--target', target, '--out', join(root, 'release')];
   // Elsewhere it would tag the file with a libc that its loaders do not ask for.
   if (process.platform === 'linux') args.push('--tag-libc');
-  const env = { ...process.env };
+  // node-gyp compiles one file at a time unless told otherwise.
+  const env = { JOBS: 'max', ...process.env };
   const prefix = process.platform === 'win32' ? dirname(process.execPath) : dirname(dirname(process.execPath));
   if (existsSync(join(prefix, 'include', 'node', 'node_api.h'))) env.npm_config_nodedir = prefix;
   return spawnSync(process.execPath, [bin, ...args], { cwd: stage, env, stdio: 'inherit' }).status === 0;
