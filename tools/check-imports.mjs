@@ -28,12 +28,17 @@ const PURE = new Set([
   'options.ts',
   'json.ts',
   'philox.ts',
+  'macrotask.ts',
   'window.ts',
 ]);
 // What users see: all of it, and the part that the rooms beside the core are written with.
 const PUBLIC = new Set(['index.ts', 'core.ts']);
 // Who may name the addon's file: its loader, and the command that compiles it.
 const ADDON = new Set(['runtime/loader.ts', 'cli/build.ts']);
+// What Node has loaded anyway by the time that it runs a module, and who may import the others: programs of their own, whose
+// text importing the package does not run.
+const LOADED = new Set(['node:fs/promises', 'node:module', 'node:os', 'node:path', 'node:url']);
+const PROGRAM = /^(cli\/|augment\/worker\.ts$)/;
 const src = join(root, 'src');
 
 function checkTypeScript(file) {
@@ -41,6 +46,14 @@ function checkTypeScript(file) {
   const text = readFileSync(file, 'utf8');
   if (!ADDON.has(inside) && /\.node['"`]|process\.dlopen/.test(text)) {
     report(file, '.node', 'only src/runtime/loader.ts loads the addon');
+  }
+  for (const [, builtin] of text.matchAll(/^import\s(?!type\s)[^'"`;]*?['"](node:[^'"]+)['"]/gm)) {
+    if (PROGRAM.test(inside) || LOADED.has(builtin)) continue;
+    report(
+      file,
+      builtin,
+      `process.getBuiltinModule('${builtin}') where it is used: every import of the package would load it`,
+    );
   }
   const imports = text.matchAll(
     /(?:^|[\s;])(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g,

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { setImmediate as macrotask } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { DeviceError, randomState, restoreRandomState } from '../core.js';
+import { macrotask } from '../macrotask.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { blendLabels, drawMix } from './mix.js';
 import { Painter, type Pixels } from './painter.js';
@@ -156,6 +156,7 @@ export class Studio {
   }
 
   #start(): Thread {
+    const { Worker } = process.getBuiltinModule('node:worker_threads');
     const worker = new Worker(PROGRAM, { workerData: { neuritePaint: this.#plan } satisfies Supplies, execArgv: [] });
     const waiting = new Map<number, Waiting>();
     const end = (error: Error): void => {

@@ -1,4 +1,3 @@
-import { setImmediate as macrotask } from 'node:timers/promises';
 import {
   DataError,
   type HostArray,
@@ -13,6 +12,7 @@ import {
   take,
   tensor,
 } from '../core.js';
+import { macrotask } from '../macrotask.js';
 import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
 

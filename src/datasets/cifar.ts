@@ -1,8 +1,8 @@
 import { access, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as macrotask } from 'node:timers/promises';
 import { DataError, FormatError, OptionError, type Tensor, tensor } from '../core.js';
 import { TensorDataset } from '../data/index.js';
+import { macrotask } from '../macrotask.js';
 import { checkOptions } from '../options.js';
 import type { Shape } from '../shape.js';
 

@@ -1,9 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
-import { setImmediate as macrotask } from 'node:timers/promises';
-import { createGunzip } from 'node:zlib';
 import type { HostArray } from '../dtype.js';
 import { FormatError } from '../errors.js';
+import { macrotask } from '../macrotask.js';
 import { MAX_ELEMENTS, MAX_RANK, type Shape } from '../shape.js';
 
 /** An array read from a file: row-major values and their shape. */
@@ -83,7 +82,7 @@ async function readPlain(file: FileHandle, path: string, size: number, head: Buf
 
 async function readCompressed(file: FileHandle, path: string, size: number): Promise<HostTensor> {
   const source = file.createReadStream({ start: 0, autoClose: false, highWaterMark: 1 << 16 });
-  const inflate = createGunzip({ chunkSize: 1 << 16 });
+  const inflate = process.getBuiltinModule('node:zlib').createGunzip({ chunkSize: 1 << 16 });
   source.on('error', (error) => inflate.destroy(error));
   source.pipe(inflate);
   let head = Buffer.alloc(0);

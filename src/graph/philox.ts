@@ -1,5 +1,5 @@
-import { setImmediate as macrotask } from 'node:timers/promises';
 import { OptionError } from '../errors.js';
+import { macrotask } from '../macrotask.js';
 import { philox4x32 } from '../philox.js';
 import { streamKey, takeIndices } from './rng.js';
 

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { pullBack, record } from '../autodiff/reverse.js';
 import { type DType, isFloat, itemSize } from '../dtype.js';
 import { settings } from '../engine/settings.js';
@@ -16,6 +15,8 @@ import { dot } from './dot.js';
 import { mermaid } from './mermaid.js';
 import { svg } from './svg.js';
 import { table } from './table.js';
+
+const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** One value of a computation graph. */
 export interface GraphNode {
@@ -181,7 +182,7 @@ export class ComputationGraph {
     return svg(this, options);
   }
 
-  [inspect.custom](): string {
+  [inspect](): string {
     return this.toString();
   }
 

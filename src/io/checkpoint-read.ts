@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as macrotask } from 'node:timers/promises';
 import { FormatError, NeuriteError } from '../errors.js';
+import { macrotask } from '../macrotask.js';
 import { decodeManifest, MANIFEST_FILE, type Manifest, PAYLOAD_FILE } from './checkpoint-manifest.js';
 import { crc32c, showCrc } from './crc32c.js';
 import { codeOf } from './file-system.js';

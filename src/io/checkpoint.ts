@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { info } from '../core.js';
@@ -8,7 +7,7 @@ import { checkOptions, wholeNumber } from '../options.js';
 import { encodeManifest, MANIFEST_FILE, PAYLOAD_FILE, type PayloadEntry } from './checkpoint-manifest.js';
 import { readCheckpoint, readManifest } from './checkpoint-read.js';
 import { crc32c, showCrc } from './crc32c.js';
-import { codeOf, disk, type FileSystem } from './file-system.js';
+import { codeOf, disk, type FileSystem, nonce } from './file-system.js';
 import { fileError } from './files.js';
 import { type LockTiming, takeLock } from './lock.js';
 import { layOut, type TensorData } from './safetensors.js';
@@ -288,7 +287,7 @@ export class CheckpointDirectory {
   }
 
   #temporary(): string {
-    return join(this.path, `${TEMPORARY}${process.pid}-${randomBytes(6).toString('hex')}`);
+    return join(this.path, `${TEMPORARY}${process.pid}-${nonce()}`);
   }
 
   async #candidates(which: 'latest' | 'best' | number, tried: Map<string, string>): Promise<Named[]> {

@@ -1,19 +1,19 @@
-/** Eight tables of 256: `TABLES[k·256 + b]` is the checksum of byte b followed by k zeros. */
-const TABLES = /* @__PURE__ */ makeTables();
+/** Eight tables of 256: `tables[k·256 + b]` is the checksum of byte b followed by k zeros. */
+let tables: Int32Array | null = null;
 
 function makeTables(): Int32Array {
   const POLYNOMIAL = 0x82f63b78; // bits reversed
-  const tables = new Int32Array(8 * 256);
+  const made = new Int32Array(8 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? POLYNOMIAL : 0);
-    tables[byte] = crc;
+    made[byte] = crc;
   }
-  for (let i = 256; i < tables.length; i++) {
-    const before = tables[i - 256];
-    tables[i] = (before >>> 8) ^ tables[before & 255];
+  for (let i = 256; i < made.length; i++) {
+    const before = made[i - 256];
+    made[i] = (before >>> 8) ^ made[before & 255];
   }
-  return tables;
+  return made;
 }
 
 /**
@@ -22,7 +22,8 @@ function makeTables(): Int32Array {
  * @see RFC 3720, appendix B.4.
  */
 export function crc32c(bytes: Uint8Array, crc = 0): number {
-  const t = TABLES;
+  tables ??= makeTables();
+  const t = tables;
   let c = ~crc;
   let i = 0;
   // Eight bytes a turn: the eight look-ups do not wait for each other.

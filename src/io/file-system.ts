@@ -56,6 +56,9 @@ export const disk: FileSystem = {
   },
 };
 
+/** 16 hexadecimal digits for a name that nobody else has. */
+export const nonce = (): string => process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex');
+
 /** `ENOENT` and the like, or ''. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';

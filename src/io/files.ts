@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { NeuriteError } from '../errors.js';
-import { codeOf, disk, type FileSystem, MAX_TRANSFER } from './file-system.js';
+import { codeOf, disk, type FileSystem, MAX_TRANSFER, nonce } from './file-system.js';
 
 /**
  * Runs `use` on the opened regular file and closes it.
@@ -48,7 +46,7 @@ export async function writeFileAtomic(
   system: FileSystem = disk,
 ): Promise<void> {
   const directory = dirname(resolve(file));
-  const temporary = join(directory, `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = join(directory, `.${basename(file)}.${process.pid}.${nonce()}.tmp`);
   let created = false;
   try {
     const target = await system.create(temporary);

@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { readFile, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BusyError } from '../errors.js';
-import { codeOf, type FileSystem } from './file-system.js';
+import { codeOf, type FileSystem, nonce } from './file-system.js';
 
 /** A held lock. */
 export interface Lock {
@@ -37,7 +35,7 @@ export async function takeLock(
   patience = 60_000,
 ): Promise<Lock> {
   const path = join(directory, LOCK_FILE);
-  const holder = `${process.pid} ${hostname()} ${randomBytes(8).toString('hex')}\n`;
+  const holder = `${process.pid} ${hostname()} ${nonce()}\n`;
   const began = performance.now();
   let seen = { text: '', mtime: Number.NaN, since: began };
   while (!(await tryCreate(path, holder, system))) {
@@ -52,7 +50,7 @@ export async function takeLock(
       throw new BusyError(
         `write "${directory}": process ${pid} on ${host} is writing there and holds "${path}"; give each run a directory of its own`,
       );
-    } else await sleep(poll);
+    } else await process.getBuiltinModule('node:timers/promises').setTimeout(poll);
   }
   const timer = setInterval(() => void touch(path), heartbeat);
   timer.unref();
@@ -107,7 +105,7 @@ function isDead(text: string): boolean {
 
 /** Removes the lock with that text. Renaming lets one of several waiters win; who caught a newer lock puts it back. */
 async function takeAway(directory: string, path: string, text: string, system: FileSystem): Promise<void> {
-  const aside = join(directory, `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
+  const aside = join(directory, `.tmp-${process.pid}-${nonce()}`);
   try {
     await system.rename(path, aside);
   } catch (error) {

@@ -1,4 +1,3 @@
-import { constants as bufferConstants } from 'node:buffer';
 import { type HostArray, hostView } from '../dtype.js';
 import { FormatError, OptionError } from '../errors.js';
 import { checkOptions, wholeNumber } from '../options.js';
@@ -132,7 +131,8 @@ function checkedHeader(start: Uint8Array, size: number, fail: Fail): NpyHeader {
       `shape [${header.shape.join(', ')}] needs ${bytes} bytes of data, the file has ${held}: ${how}`,
     );
   }
-  if (bytes > bufferConstants.MAX_LENGTH) fail(0, `an array of ${bytes} bytes is larger than memory can hold at once`);
+  if (bytes > process.getBuiltinModule('node:buffer').constants.MAX_LENGTH)
+    fail(0, `an array of ${bytes} bytes is larger than memory can hold at once`);
   return header;
 }
 

@@ -1,4 +1,3 @@
-import { constants as bufferConstants } from 'node:buffer';
 import { type DType, type HostArray, hostView, itemSize } from '../dtype.js';
 import { FormatError, OptionError } from '../errors.js';
 import { type Shape, sizeOf } from '../shape.js';
@@ -236,7 +235,8 @@ function readEntry(
       `${what} of shape [${shape.join(', ')}] and ${widened === undefined ? dtype : 'its dtype'} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
     );
   }
-  if (bytes > bufferConstants.MAX_LENGTH) fail(at, `${what} of ${bytes} bytes is larger than an array can be`);
+  if (bytes > process.getBuiltinModule('node:buffer').constants.MAX_LENGTH)
+    fail(at, `${what} of ${bytes} bytes is larger than an array can be`);
   return { name, dtype, widened, shape, begin: dataStart + begin, end: dataStart + end, at };
 }
 

@@ -1,6 +1,3 @@
-import { promisify } from 'node:util';
-import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
-
 /** Reads `length` bytes from `position` on. */
 export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
 export type Fail = (offset: number, message: string) => never;
@@ -28,6 +25,12 @@ const DEFLATED = 8;
 const WIDE = 0xffffffff;
 /** Deflate cannot shrink data more than this; an entry that promises more is lying. */
 const MAX_DEFLATE_RATIO = 1032;
+
+function zlib() {
+  const { crc32, deflateRaw, inflateRaw } = process.getBuiltinModule('node:zlib');
+  const { promisify } = process.getBuiltinModule('node:util');
+  return { crc32, deflateRaw: promisify(deflateRaw), inflateRaw: promisify(inflateRaw) };
+}
 
 /**
  * Lists a zip archive: one file, stored or deflated members, no encryption, below 4 GiB.
@@ -120,13 +123,13 @@ export async function readMember(entry: ZipEntry, read: ReadAt, fail: Fail): Pro
   let bytes = packed;
   if (entry.deflated) {
     try {
-      bytes = await promisify(inflateRaw)(packed, { maxOutputLength: Math.max(1, entry.size) });
+      bytes = await zlib().inflateRaw(packed, { maxOutputLength: Math.max(1, entry.size) });
     } catch (error) {
       fail(start, `${what} cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   if (bytes.length !== entry.size) fail(start, `${what} has ${bytes.length} bytes, expected ${entry.size}`);
-  if (crc32(bytes) !== entry.crc) fail(start, `${what} is damaged: its checksum does not fit`);
+  if (zlib().crc32(bytes) !== entry.crc) fail(start, `${what} is damaged: its checksum does not fit`);
   return bytes;
 }
 
@@ -136,6 +139,7 @@ export async function zipChunks(
   deflate: boolean,
   fail: (message: string) => never,
 ): Promise<Uint8Array[]> {
+  const { crc32, deflateRaw } = zlib();
   const out: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
   let at = 0;
@@ -143,7 +147,7 @@ export async function zipChunks(
     const size = chunks.reduce((n, c) => n + c.length, 0);
     // zlib takes an empty part for the start of a new sum.
     const crc = chunks.reduce((sum, c) => (c.length === 0 ? sum : crc32(c, sum)), 0);
-    const packed = deflate ? [await promisify(deflateRaw)(Buffer.concat(chunks))] : chunks;
+    const packed = deflate ? [await deflateRaw(Buffer.concat(chunks))] : chunks;
     const packedSize = packed.reduce((n, c) => n + c.length, 0);
     const nameBytes = Buffer.from(name, 'utf8');
     if (Math.max(size, at + packedSize) >= WIDE) fail('the archive would be above 4 GiB; save large arrays as .npy');

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import {
   flush,
   guarded,
@@ -17,6 +16,8 @@ import { readSafetensors, type TensorData, writeSafetensors } from '../io/index.
 import { noteLoss } from './added-loss.js';
 import { checkVersion, FORMAT_METADATA, type LoadOptions, type LoadReport, loadInto, tensorsOf } from './load.js';
 import { noteForward, type SummaryOptions, summarize } from './summary.js';
+
+const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** A module whatever it takes and gives. */
 export type AnyModule = Module<unknown[], unknown>;
@@ -309,7 +310,7 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   }
 
   /** The tree as console.log shows it. */
-  [inspect.custom](): string {
+  [inspect](): string {
     const lines = [...this.#tree().modules].map(([path, m]) => {
       const depth = path === '' ? 0 : m.#depth;
       return depth === 0 ? m.toString() : `${'  '.repeat(depth)}(${m.#key}): ${m.toString()}`;

@@ -1,5 +1,3 @@
-import { crc32, deflateSync } from 'node:zlib';
-
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 /** PNG's colour types for 1 (grey), 3 (RGB) and 4 (RGBA) bytes a pixel. */
 const COLOUR_TYPES = { 1: 0, 3: 2, 4: 6 } as const;
@@ -21,7 +19,7 @@ export function encodePng(pixels: Uint8Array, width: number, height: number, cha
   return Buffer.concat([
     SIGNATURE,
     chunk('IHDR', header),
-    chunk('IDAT', deflateSync(raw)),
+    chunk('IDAT', process.getBuiltinModule('node:zlib').deflateSync(raw)),
     chunk('IEND', new Uint8Array(0)),
   ]);
 }
@@ -31,6 +29,7 @@ function chunk(type: string, data: Uint8Array): Buffer {
   out.writeUInt32BE(data.length, 0);
   out.write(type, 4, 'latin1');
   out.set(data, 8);
+  const { crc32 } = process.getBuiltinModule('node:zlib');
   out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
   return out;
 }

@@ -1,9 +1,10 @@
 // Finds and loads the native addon; when it cannot, says what was tried and how to mend it.
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DeviceError } from '../errors.js';
+
+const { closeSync, existsSync, openSync, readFileSync, readSync } = process.getBuiltinModule('node:fs');
 
 /** Platforms that the published package has a binary for. */
 export const PUBLISHED: readonly string[] = [

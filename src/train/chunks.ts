@@ -1,5 +1,5 @@
-import { setImmediate as macrotask } from 'node:timers/promises';
 import { DataError, type HostArray, type Tensor } from '../core.js';
+import { macrotask } from '../macrotask.js';
 import type { Rows } from './batch.js';
 
 /** Work of one native call: long enough to hide the cost of a call, short enough to stop or report soon. */

@@ -1,6 +1,4 @@
 import { open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { DataError, FormatError, NeuriteError, OptionError } from '../../core.js';
 
 /**
@@ -110,7 +108,7 @@ function fromIterable(source: AsyncIterable<Uint8Array | string> | Iterable<Uint
       }
     },
     async close() {
-      if (source instanceof Readable) source.destroy();
+      if (source instanceof process.getBuiltinModule('node:stream').Readable) source.destroy();
       else await iterator.return?.();
     },
   };
@@ -160,7 +158,8 @@ function gunzip(where: string, from: ByteReader, name: string): ByteReader {
   async function* chunks(): AsyncGenerator<Uint8Array, void, void> {
     for (let c = await from.next(); c !== null; c = await from.next()) yield c;
   }
-  const inflate = createGunzip({ chunkSize: CHUNK_BYTES });
+  const { Readable } = process.getBuiltinModule('node:stream');
+  const inflate = process.getBuiltinModule('node:zlib').createGunzip({ chunkSize: CHUNK_BYTES });
   const source = Readable.from(chunks(), { objectMode: false, highWaterMark: CHUNK_BYTES });
   source.on('error', (error) => inflate.destroy(error));
   source.pipe(inflate);

@@ -1,5 +1,5 @@
-import { setImmediate as soon } from 'node:timers';
 import type { JsonValue } from '../../json.js';
+import { macrotask } from '../../macrotask.js';
 import { type Cursor, chain, discard, END, type MaybePromise, type Pulled, type Stage, StageState } from './cursor.js';
 
 type Slot<T> = { readonly value: Pulled<T> } | { readonly error: unknown };
@@ -76,7 +76,7 @@ class PrefetchCursor<T> implements Cursor<T> {
   #plan(): void {
     if (this.#planned || this.#ended || this.#queue.length >= this.#size) return;
     this.#planned = true;
-    soon(() => {
+    void macrotask().then(() => {
       this.#planned = false;
       if (this.#closed || this.#ended || this.#busy !== null || this.#queue.length >= this.#size) return;
       const fetching = this.#fetch();

@@ -1,6 +1,6 @@
-import { setImmediate as macrotask } from 'node:timers/promises';
 import { DataError, type DType, FormatError } from '../../core.js';
 import type { JsonValue } from '../../json.js';
+import { macrotask } from '../../macrotask.js';
 
 /** What a cursor gives after its last element. */
 export const END: unique symbol = Symbol('end of the pipeline');

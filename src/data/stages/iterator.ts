@@ -1,6 +1,6 @@
-import { setImmediate as macrotask } from 'node:timers/promises';
 import { FormatError } from '../../core.js';
 import type { JsonValue } from '../../json.js';
+import { macrotask } from '../../macrotask.js';
 import { type Context, type Cursor, END, type Pulled, type Stage } from './cursor.js';
 
 /** A walk through one epoch of a pipeline. */

@@ -1,4 +1,3 @@
-import { setImmediate as macrotask } from 'node:timers/promises';
 import {
   DataError,
   type DType,
@@ -10,6 +9,7 @@ import {
   take,
   tensor,
 } from '../../core.js';
+import { macrotask } from '../../macrotask.js';
 import { sizeOf } from '../../shape.js';
 import type { TensorDataset } from '../dataset.js';
 import {

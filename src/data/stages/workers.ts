@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { DataError } from '../../core.js';
 import { prefetchStage } from './buffers.js';
 import { chain, discard, END, type MaybePromise, type Pulled, type Stage, StageState, stepError } from './cursor.js';
@@ -144,6 +144,7 @@ export class WorkerCaller implements Caller {
 }
 
 function startThread(url: string, name: string): Thread {
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const worker = new Worker(PROGRAM, { eval: true, workerData: { url, name } });
   const thread: Thread = { worker, waiting: new Map(), ended: null };
   const { waiting } = thread;
