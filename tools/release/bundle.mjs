@@ -14,7 +14,7 @@ const ENGINE = /^(core\.js$|(graph|ops|autodiff|program|runtime|engine)\/)/;
 const GROUPS = [
   ['base', (file) => /^[^/]+\.js$/.test(file) && !['index.js', 'core.js'].includes(file)],
   ['engine', (file) => ENGINE.test(file)],
-  ['rooms', (file) => file.includes('/') && !/^(cli|kernels)\//.test(file)],
+  ['rooms', (file) => file.includes('/') && !/^(cli|datasets|kernels)\/|^augment\/worker\.js$/.test(file)],
 ];
 
 const posix = (path) => path.split(sep).join('/');
