@@ -1,4 +1,5 @@
-import { DTypeError } from './errors.js';
+import { DTypeError, didYouMean } from './errors.js';
+import { shown } from './options.js';
 
 /** Element types. float32 is the working type; float64 exists for gradient checks and the reference. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
@@ -10,6 +11,13 @@ export type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 export const DTYPES: readonly DType[] = ['float32', 'float64', 'int32', 'uint8', 'bool'];
 
 const BYTES: Record<DType, number> = { float32: 4, float64: 8, int32: 4, uint8: 1, bool: 1 };
+
+/** Throws unless `dtype` is the name of one. */
+export function knownDType(where: string, dtype: unknown): void {
+  if (DTYPES.includes(dtype as DType)) return;
+  const near = typeof dtype === 'string' ? didYouMean(dtype, DTYPES) : '';
+  throw new DTypeError(`${where}: dtype is ${shown(dtype)}, expected ${DTYPES.join(', ')}.${near}`);
+}
 
 export function itemSize(dtype: DType): number {
   return BYTES[dtype];

@@ -2,11 +2,16 @@ import { didYouMean, OptionError } from './errors.js';
 
 /** Throws unless every key of `given` is one of `known`, so that a misspelt option is never ignored. */
 export function checkOptions(where: string, given: object, known: readonly string[]): void {
-  if (given === null || (typeof given !== 'object' && typeof given !== 'function')) {
-    throw new OptionError(`${where}: got ${JSON.stringify(given)}, expected an object of options: ${known.join(', ')}`);
+  const expected = `expected an object of options: ${known.join(', ')}`;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new OptionError(`${where}: got ${shown(given)}, ${expected}`);
   }
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) {
+      // A tensor or a model in the place of the options, not a misspelt one.
+      const kind = Object.getPrototypeOf(given);
+      if (kind !== Object.prototype && kind !== null)
+        throw new OptionError(`${where}: got ${shown(given)}, ${expected}`);
       throw new OptionError(
         `${where}: unknown option "${key}", expected ${known.join(', ')}.${didYouMean(key, known)}`,
       );
@@ -23,6 +28,28 @@ export function shown(value: unknown): string {
   }
   if (typeof value === 'object' && value !== null) return `a ${value.constructor?.name ?? 'object'}`;
   return String(value);
+}
+
+/** Throws unless `value` can be called. */
+export function checkFunction(where: string, what: string, value: unknown): void {
+  if (typeof value !== 'function') throw new OptionError(`${where}: ${what} is ${shown(value)}, expected a function`);
+}
+
+/** Throws unless `value` is an array; `of` says of what. */
+export function checkList(where: string, what: string, value: unknown, of: string): void {
+  if (!Array.isArray(value)) throw new OptionError(`${where}: ${what} is ${shown(value)}, expected an array of ${of}`);
+}
+
+/** Throws unless `value` is true or false. */
+export function checkFlag(where: string, what: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw new OptionError(`${where}: ${what} is ${shown(value)}, expected true or false`);
+}
+
+/** Throws unless `value` is the path of a file or folder: text that is not empty. */
+export function checkPath(where: string, what: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') {
+    throw new OptionError(`${where}: ${what} is ${shown(value)}, expected a path`);
+  }
 }
 
 /** Returns `value` when it is a whole number in [low, high]. */

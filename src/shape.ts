@@ -1,4 +1,5 @@
 import { ShapeError } from './errors.js';
+import { shown } from './options.js';
 
 export type Shape = readonly number[];
 
@@ -13,8 +14,15 @@ export function sizeOf(shape: Shape): number {
   return n;
 }
 
+/** Throws unless `shape` is an array; whether its numbers will do is the caller's to say. */
+export function checkSizes(op: string, shape: unknown, what = 'shape'): void {
+  if (!Array.isArray(shape))
+    throw new ShapeError(`${op}: ${what} is ${shown(shape)}, expected an array such as [2, 3]`);
+}
+
 /** Throws unless `shape` is a legal shape: at most 8 whole, non-negative dimensions and fewer than 2^31 elements. */
 export function checkShape(op: string, shape: Shape): void {
+  checkSizes(op, shape);
   if (shape.length > MAX_RANK) throw new ShapeError(`${op}: rank ${shape.length} of [${shape}] is above ${MAX_RANK}`);
   for (const d of shape) {
     if (!Number.isSafeInteger(d) || d < 0 || Object.is(d, -0)) {
@@ -69,9 +77,9 @@ export function stridesOf(shape: Shape): number[] {
 
 /** `axis` counted from the front; negative counts from the back. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
-  const a = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(axis) || a < 0 || a >= rank) {
-    throw new ShapeError(`${op}: axis ${axis} is outside a tensor of rank ${rank}`);
+  const a = Number.isInteger(axis) && axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(a) || a < 0 || a >= rank) {
+    throw new ShapeError(`${op}: axis ${shown(axis)} is outside a tensor of rank ${rank}`);
   }
   return a;
 }
@@ -79,6 +87,9 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /** Sorted, distinct, non-negative axes; undefined means all. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
+  if (typeof axes !== 'number' && !Array.isArray(axes)) {
+    throw new ShapeError(`${op}: axes is ${shown(axes)}, expected an axis or an array of them`);
+  }
   const list = (typeof axes === 'number' ? [axes] : axes).map((a) => normalizeAxis(op, a, rank)).sort((a, b) => a - b);
   for (let i = 1; i < list.length; i++) {
     if (list[i] === list[i - 1]) throw new ShapeError(`${op}: axis ${list[i]} is given twice`);

@@ -1,5 +1,5 @@
 import { type DType, DTypeError, OptionError, randomState, ShapeError, Tensor, tensor } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkList, checkOptions, shown, wholeNumber } from '../options.js';
 import type { Shape } from '../shape.js';
 import { type Fill, isMix, type Range, type Step, shapeAfter } from './steps.js';
 import { cores, Studio } from './studio.js';
@@ -47,13 +47,14 @@ export class Augmentation {
 
   /** For the functions of this room; users call those. */
   constructor(steps: readonly Step[], options: ComposeOptions = {}) {
+    checkList('compose', 'steps', steps, 'steps');
     checkOptions('compose', options, OPTIONS);
     const { fill = 0, range, workers } = options;
     if (!(fill === 'nearest' || fill === 'reflect' || (typeof fill === 'number' && Number.isFinite(fill)))) {
-      throw new OptionError(`compose: fill is ${String(fill)}, expected a finite number, 'nearest' or 'reflect'`);
+      throw new OptionError(`compose: fill is ${shown(fill)}, expected a finite number, 'nearest' or 'reflect'`);
     }
     if (range !== undefined && !(Array.isArray(range) && range.length === 2 && range[0] < range[1])) {
-      throw new OptionError(`compose: range is ${JSON.stringify(range)}, expected [black, white] with black < white`);
+      throw new OptionError(`compose: range is ${shown(range)}, expected [black, white] with black < white`);
     }
     this.steps = steps;
     this.fill = fill;

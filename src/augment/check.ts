@@ -1,5 +1,5 @@
 import { OptionError } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import type { Range, Size } from './steps.js';
 
 /** How often a step is done. */
@@ -17,13 +17,13 @@ export function rangeOf(where: string, amount: Amount, middle: number, least = -
   const [low, high] = single ? [Math.max(least, middle - amount), middle + amount] : amountPair(where, amount);
   if (Number.isFinite(low) && Number.isFinite(high) && low <= high && low >= least && high <= most) return [low, high];
   const bounds = most === Infinity ? (least === -Infinity ? '' : ` >= ${least}`) : ` in [${least}, ${most}]`;
-  const got = single ? String(amount) : JSON.stringify(amount);
+  const got = shown(amount);
   throw new OptionError(`${where} is ${got}, expected a number >= 0 or a range [low, high]${bounds}`);
 }
 
 function amountPair(where: string, amount: unknown): Range {
   if (Array.isArray(amount) && amount.length === 2) return amount as unknown as Range;
-  throw new OptionError(`${where} is ${JSON.stringify(amount)}, expected a number >= 0 or a range [low, high]`);
+  throw new OptionError(`${where} is ${shown(amount)}, expected a number >= 0 or a range [low, high]`);
 }
 
 /** Options of a step, checked; the probability in [0, 1]. */
@@ -35,13 +35,13 @@ export function chanceOf(where: string, options: ChanceOptions, known: readonly 
 /** A number in [0, 1]. */
 export function shareOf(where: string, value: number): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
-  throw new OptionError(`${where} is ${String(value)}, expected a number in [0, 1]`);
+  throw new OptionError(`${where} is ${shown(value)}, expected a number in [0, 1]`);
 }
 
 /** A finite number above 0, or not below it. */
 export function amountOf(where: string, value: number, positive: boolean): number {
   if (typeof value === 'number' && Number.isFinite(value) && (positive ? value > 0 : value >= 0)) return value;
-  throw new OptionError(`${where} is ${String(value)}, expected a finite number ${positive ? '>' : '>='} 0`);
+  throw new OptionError(`${where} is ${shown(value)}, expected a finite number ${positive ? '>' : '>='} 0`);
 }
 
 /** `[height, width]` of whole numbers >= 1, or one number for both. */
@@ -50,5 +50,5 @@ export function sizeOfCrop(where: string, size: number | Size): Size {
   if (Array.isArray(pair) && pair.length === 2 && pair.every((d) => Number.isInteger(d) && d >= 1 && d <= 65_536)) {
     return [pair[0], pair[1]];
   }
-  throw new OptionError(`${where} is ${JSON.stringify(size)}, expected a whole number >= 1 or [height, width]`);
+  throw new OptionError(`${where} is ${shown(size)}, expected a whole number >= 1 or [height, width]`);
 }

@@ -2,6 +2,7 @@ import { isFloat } from '../dtype.js';
 import { GradError } from '../errors.js';
 import { Tensor } from '../graph/tensor.js';
 import { alias } from '../ops/index.js';
+import { shown, wholeNumber } from '../options.js';
 import { sameShape } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
 import type { Source } from './reverse.js';
@@ -21,6 +22,17 @@ export function argumentSource(caller: string, x: unknown, name: string): Source
     throw new GradError(`${caller}: ${name} has dtype ${x.dtype}, expected float32 or float64; add .cast('float32')`);
   }
   return { tensor: alias(x), name };
+}
+
+/** Throws unless `argnums` is a whole number >= 0 or an array of them. */
+export function checkArgnums(caller: string, argnums: unknown): void {
+  for (const n of Array.isArray(argnums) ? argnums : [argnums]) wholeNumber(`${caller}: argnums`, n, 0);
+}
+
+/** Throws unless `model` has trainable cells. */
+export function checkModel(caller: string, model: unknown): void {
+  if (typeof (model as { trainableCells?: unknown } | null | undefined)?.trainableCells === 'function') return;
+  throw new GradError(`${caller}: the first argument is ${shown(model)}, expected a model or a function`);
 }
 
 export function rejectPromise<R>(caller: string, result: R): R {

@@ -4,6 +4,7 @@ import { fullOp } from '../graph/leaves.js';
 import { ruledBy } from '../graph/rule.js';
 import { build, Tensor } from '../graph/tensor.js';
 import { movementOps } from '../ops/movement.js';
+import { checkFunction, shown } from '../options.js';
 import { sameShape } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
 import { rejectPromise } from './arguments.js';
@@ -37,6 +38,8 @@ export function customGrad<A extends readonly Tensor[]>(
   fn: (...inputs: A) => Tensor,
   rule: (context: CustomGradContext<A>) => readonly (Tensor | null)[],
 ): (...inputs: A) => Tensor {
+  checkFunction('customGrad', 'fn', fn);
+  checkFunction('customGrad', 'rule', rule);
   return (...inputs) => {
     inputs.forEach((x: unknown, i) => {
       if (!(x instanceof Tensor)) {
@@ -57,6 +60,9 @@ export function customGrad<A extends readonly Tensor[]>(
       }
       return grads.map((g: Tensor | null, i) => {
         const x = xs[i];
+        if (g !== null && !(g instanceof Tensor)) {
+          throw new GradError(`customGrad: the rule gave ${shown(g)} for argument ${i}, expected a tensor or null`);
+        }
         if (g === null || (sameShape(g.shape, x.shape) && g.dtype === x.dtype)) return g;
         throw new GradError(
           `customGrad: the rule gave ${g.dtype} [${g.shape}] for argument ${i}, expected ${x.dtype} [${x.shape}]`,
@@ -82,6 +88,7 @@ export function customGrad<A extends readonly Tensor[]>(
  * @see Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016; Griewank and Walther, Algorithm 799: Revolve, 2000
  */
 export function checkpoint<A extends readonly unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+  checkFunction('checkpoint', 'fn', fn);
   return (...args) => {
     const { result, tape } = record(() => rejectPromise('checkpoint', fn(...args)));
     const made = new Set(tape.map((e) => e.node));

@@ -5,8 +5,17 @@ import type { Parameter, State } from '../graph/state.js';
 import { Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
 import { alias, full, zerosLike } from '../ops/index.js';
+import { checkFunction } from '../options.js';
 import { leaves, mapTree } from '../tree.js';
-import { type GradientOf, joinLoss, matchingTensors, rejectPromise, treeOfSources } from './arguments.js';
+import {
+  checkArgnums,
+  checkModel,
+  type GradientOf,
+  joinLoss,
+  matchingTensors,
+  rejectPromise,
+  treeOfSources,
+} from './arguments.js';
 import { pullBack, record, type Source } from './reverse.js';
 
 /** Anything with named trainable cells, such as a Module. */
@@ -63,8 +72,10 @@ export function valueAndGrad(
 ): (...args: readonly unknown[]) => [LossResult, unknown] {
   if (typeof target === 'function') {
     const argnums = (second as Argnums | undefined) ?? 0;
+    checkArgnums('valueAndGrad', argnums);
     return (...args) => gradientOfArguments('valueAndGrad', target, argnums, args);
   }
+  checkModel('valueAndGrad', target);
   if (typeof second !== 'function') {
     throw new GradError('valueAndGrad: got a model without a function; write valueAndGrad(model, (x, y) => loss)');
   }
@@ -83,6 +94,8 @@ export function grad<A extends readonly unknown[], const N extends Argnums = 0>(
   fn: (...args: A) => LossResult,
   argnums?: N,
 ): (...args: A) => GradientsOf<A, N> {
+  checkFunction('grad', 'fn', fn);
+  checkArgnums('grad', argnums ?? 0);
   const untyped = fn as unknown as (...args: readonly unknown[]) => LossResult;
   return (...args) => gradientOfArguments('grad', untyped, argnums ?? 0, args)[1] as GradientsOf<A, N>;
 }
@@ -101,6 +114,7 @@ export function vjp<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   ...args: A
 ): [value: R, pullback: (cotangent: GradientOf<R>) => { readonly [K in keyof A]: GradientOf<A[K]> }] {
+  checkFunction('vjp', 'fn', fn);
   const sources: Source[] = [];
   const given = args.map((x, i) => treeOfSources('vjp', x, `argument ${i}`, sources));
   const { result, tape } = record(() => fn(...(given as unknown as A)));

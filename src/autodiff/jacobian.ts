@@ -1,10 +1,10 @@
 import { didYouMean, GradError, OptionError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { eye, permute, reshape, zeros } from '../ops/index.js';
-import { checkOptions } from '../options.js';
+import { checkFunction, checkList, checkOptions, shown } from '../options.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { mapTree } from '../tree.js';
-import { type GradientOf, joinLoss, matchingTensors } from './arguments.js';
+import { checkArgnums, checkModel, type GradientOf, joinLoss, matchingTensors } from './arguments.js';
 import {
   type Argnums,
   cellSources,
@@ -44,10 +44,12 @@ export function jacobian<A extends readonly unknown[], R, const N extends Argnum
   argnums?: N,
   options: JacobianOptions = {},
 ): (...args: A) => JacobianOf<R, GradientsOf<A, N>> {
+  checkFunction('jacobian', 'fn', fn);
+  checkArgnums('jacobian', argnums ?? 0);
   checkOptions('jacobian', options, ['mode']);
   const { mode = 'auto' } = options;
   if (mode !== 'auto' && mode !== 'forward' && mode !== 'reverse') {
-    throw new OptionError(`jacobian: mode is ${JSON.stringify(mode)}, expected 'auto', 'forward' or 'reverse'`);
+    throw new OptionError(`jacobian: mode is ${shown(mode)}, expected 'auto', 'forward' or 'reverse'`);
   }
   return (...args) => {
     const list: readonly number[] = typeof argnums === 'object' ? argnums : [argnums ?? 0];
@@ -134,6 +136,7 @@ export function hessian<A extends readonly unknown[], const N extends Argnums = 
   fn: (...args: A) => LossResult,
   argnums?: N,
 ): (...args: A) => JacobianOf<GradientsOf<A, N>, GradientsOf<A, N>> {
+  checkFunction('hessian', 'fn', fn);
   const gradient = grad(fn, argnums) as (...args: A) => GradientsOf<A, N>;
   return jacobian(gradient, argnums, { mode: 'forward' });
 }
@@ -176,6 +179,8 @@ export function hvp(
   tangents: unknown,
 ): [LossResult, unknown] {
   if (typeof target !== 'function') return modelProduct(target, second as () => LossResult, tangents as Gradients);
+  checkList('hvp', 'primals', second, 'arguments of fn');
+  checkList('hvp', 'tangents', tangents, 'tensors like primals');
   const primals = second as readonly unknown[];
   const everything = primals.map((_, i) => i);
   let value: LossResult | undefined;
@@ -189,8 +194,12 @@ export function hvp(
 }
 
 function modelProduct(model: Differentiable, fn: () => LossResult, tangents: Gradients): [LossResult, Gradients] {
+  checkModel('hvp', model);
   if (typeof fn !== 'function') {
     throw new GradError('hvp: got a model without a function; write hvp(model, () => loss, vectors)');
+  }
+  if (typeof tangents !== 'object' || tangents === null) {
+    throw new GradError(`hvp: tangents is ${shown(tangents)}, expected a tensor for each path`);
   }
   const sources = cellSources(model);
   const paths = sources.map((s) => s.name);

@@ -1,7 +1,9 @@
 import { GradError } from '../errors.js';
 import { Tensor } from '../graph/tensor.js';
 import { reshape } from '../ops/index.js';
+import { checkOptions } from '../options.js';
 import { mapTree } from '../tree.js';
+import { checkModel } from './arguments.js';
 import { type Differentiable, type Gradients, type LossResult, valueAndGrad } from './grad.js';
 import { type VmapOptions, vmap } from './vmap.js';
 
@@ -26,9 +28,11 @@ export function perSampleGrad<A extends readonly unknown[]>(
   fn: (...args: A) => LossResult,
   options: Pick<VmapOptions, 'inAxes' | 'randomness'> = {},
 ): (...args: A) => Gradients {
+  checkModel('perSampleGrad', model);
   if (typeof fn !== 'function') {
     throw new GradError('perSampleGrad: got no function; write perSampleGrad(model, (x, y) => loss)');
   }
+  checkOptions('perSampleGrad', options, ['inAxes', 'randomness']);
   const lossAndGrad = valueAndGrad(model, fn);
   const shared = (n: number): boolean =>
     options.inAxes === null || (Array.isArray(options.inAxes) && options.inAxes[n] === null);

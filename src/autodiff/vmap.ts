@@ -4,7 +4,7 @@ import { State } from '../graph/state.js';
 import { Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
 import { alias, broadcastTo, permute, reshape } from '../ops/index.js';
-import { checkOptions } from '../options.js';
+import { checkFunction, checkOptions, shown } from '../options.js';
 import { normalizeAxis } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
 import { rejectPromise } from './arguments.js';
@@ -51,10 +51,11 @@ export function vmap<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   options: VmapOptions = {},
 ): (...args: A) => R {
+  checkFunction('vmap', 'fn', fn);
   checkOptions('vmap', options, ['inAxes', 'outAxes', 'randomness']);
   const { inAxes = 0, outAxes = 0, randomness = 'error' } = options;
   if (randomness !== 'error' && randomness !== 'same' && randomness !== 'different') {
-    throw new OptionError(`vmap: randomness is ${JSON.stringify(randomness)}, expected 'error', 'same' or 'different'`);
+    throw new OptionError(`vmap: randomness is ${shown(randomness)}, expected 'error', 'same' or 'different'`);
   }
   return (...args) => {
     if (Array.isArray(inAxes) && inAxes.length !== args.length) {
@@ -145,5 +146,5 @@ function axisAt(axes: Axes, path: string, what: string): number | null {
     if (at === undefined) throw new OptionError(`vmap: ${what} says nothing about ${path}`);
   }
   if (at === null || Number.isInteger(at)) return at as number | null;
-  throw new OptionError(`vmap: ${what} is ${JSON.stringify(at)} at ${path || 'a tensor'}, expected an axis or null`);
+  throw new OptionError(`vmap: ${what} is ${shown(at)} at ${path || 'a tensor'}, expected an axis or null`);
 }

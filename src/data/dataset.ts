@@ -13,7 +13,7 @@ import {
   tensor,
 } from '../core.js';
 import { macrotask } from '../macrotask.js';
-import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
+import { checkBatchSize, checkFunction, checkList, checkOptions, shown, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
 
 /** What a data set is made of: a tensor, a typed array with its shape, a typed array of scalars, or nested arrays. */
@@ -66,6 +66,7 @@ export class TensorDataset {
 
   constructor(x: DataInput, y: DataInput, options: DatasetOptions = {}, rows: Int32Array | null = null) {
     checkOptions('TensorDataset', options, ['transform']);
+    if (options.transform !== undefined) checkFunction('TensorDataset', 'transform', options.transform);
     this.x = toTensor('TensorDataset: x', x);
     this.y = toTensor('TensorDataset: y', y);
     if (this.x.shape[0] !== this.y.shape[0]) {
@@ -101,6 +102,7 @@ export class TensorDataset {
    * @example const images = train.map((x) => x.reshape([x.shape[0], 28, 28, 1]));
    */
   map(transform: (x: Tensor) => Tensor): TensorDataset {
+    checkFunction('map', 'transform', transform);
     return new TensorDataset(this.x, this.y, { transform: (x) => transform(this.transform(x)) }, this.rows);
   }
 
@@ -114,6 +116,9 @@ export class TensorDataset {
    * @throws DataError when an index is outside [0, length).
    */
   subset(indices: ArrayLike<number>): TensorDataset {
+    if (!Array.isArray(indices) && !ArrayBuffer.isView(indices)) {
+      throw new OptionError(`subset: got ${shown(indices)}, expected an array of positions`);
+    }
     const rows = Int32Array.from(indices, (index, i) => {
       if (!Number.isInteger(index) || index < 0 || index >= this.length) {
         throw new DataError(`subset: index ${index} at position ${i} is outside [0, ${this.length})`);
@@ -221,6 +226,7 @@ export class TensorDataset {
       }
       return [first, n - first];
     }
+    checkList('split', 'parts', parts, 'counts');
     const total = parts.reduce((sum, count) => sum + wholeNumber('split: a count', count, 1, n), 0);
     if (total !== n) throw new OptionError(`split: counts [${parts}] add up to ${total}, expected ${n}`);
     return parts;
@@ -238,5 +244,5 @@ function toTensor(what: string, input: DataInput): Tensor {
 }
 
 function isShaped(input: Exclude<DataInput, Tensor>): input is { readonly data: HostArray; readonly shape: Shape } {
-  return typeof input === 'object' && 'shape' in input && 'data' in input;
+  return typeof input === 'object' && input !== null && 'shape' in input && 'data' in input;
 }

@@ -1,5 +1,5 @@
 import { DataError, Draws, isFloat, OptionError, ShapeError, type Tensor, take, tensor } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { TensorDataset } from './dataset.js';
 
@@ -17,6 +17,9 @@ interface Rows {
 }
 
 async function rowsOf(where: string, from: TensorDataset): Promise<Rows> {
+  if (!(from instanceof TensorDataset)) {
+    throw new OptionError(`${where}: got ${shown(from)}, expected a TensorDataset`);
+  }
   const rows = from.rows === null ? null : tensor(from.rows);
   const x = from.transform(rows === null ? from.x : take(from.x, rows));
   const y = rows === null ? from.y : take(from.y, rows);

@@ -14,6 +14,7 @@ import {
   toTensor,
   uniform,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { checkNumber, parameters, sampleShape, xlog1my, xlogSigmoid, xlogy } from './parameters.js';
 
 /** Exactly one of the two. */
@@ -24,7 +25,9 @@ export interface ProbsOrLogits {
   readonly logits?: Operand;
 }
 
-export function oneOf(where: string, { probs, logits }: ProbsOrLogits): 'probs' | 'logits' {
+export function oneOf(where: string, options: ProbsOrLogits): 'probs' | 'logits' {
+  checkOptions(where, options, ['probs', 'logits']);
+  const { probs, logits } = options;
   if ((probs === undefined) !== (logits === undefined)) return probs === undefined ? 'logits' : 'probs';
   throw new OptionError(`${where}: got ${probs === undefined ? 'neither' : 'both'}, expected probs or logits`);
 }

@@ -15,7 +15,8 @@ import {
   toTensor,
   where,
 } from '../core.js';
-import { broadcastShapes } from '../shape.js';
+import { shown } from '../options.js';
+import { broadcastShapes, checkSizes } from '../shape.js';
 
 /** Parameters as float tensors of one shape and dtype; numbers take that of the tensors, float32 when there are none. */
 export function parameters(where: string, given: Readonly<Record<string, Operand>>): Tensor[] {
@@ -43,8 +44,9 @@ export function checkNumber(where: string, value: Operand, test: (x: number) => 
 
 /** Shape of `sample(shape)`: draws first, then the parameters'. */
 export function sampleShape(where: string, shape: Shape, batch: Shape): number[] {
+  checkSizes(where, shape, 'sample shape');
   if (shape.every((d) => Number.isInteger(d) && d >= 0)) return [...shape, ...batch];
-  throw new ShapeError(`${where}: got sample shape [${shape}], expected whole numbers >= 0`);
+  throw new ShapeError(`${where}: got sample shape ${shown(shape)}, expected whole numbers >= 0`);
 }
 
 /** c log p with 0 log 0 = 0, in value and gradient. */

@@ -6,6 +6,7 @@ import { State } from '../graph/state.js';
 import { NO_ATTRS, Tensor } from '../graph/tensor.js';
 import { graphState, type Trace } from '../graph/trace.js';
 import { alias, take } from '../ops/index.js';
+import { checkFunction, checkList, checkOptions, shown } from '../options.js';
 import type { HostStorage } from '../runtime/storage.js';
 import { type Shape, sameShape } from '../shape.js';
 import { leaves, mapTree, treeKey } from '../tree.js';
@@ -75,6 +76,7 @@ const MAX_CONSTANTS = 16;
  * console.log(await double(tensor([1, 2])).data()); // Float32Array [2, 4]
  */
 export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R): Compiled<A, R> {
+  checkFunction('compile', 'fn', fn);
   const programs: Program[] = [];
   let latest: Program | null = null;
   let traces = 0;
@@ -122,6 +124,7 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R):
   };
 
   const scan = (input: ScanInput): R => {
+    checkOptions('scan', input, ['data', 'indices', 'batch', 'scalars']);
     const { data, indices, batch, scalars = [] } = input;
     const steps = checkScan(input);
     realizeNow(data, false);
@@ -313,14 +316,20 @@ function stacked(shape: Shape, steps: number, program: Program): Shape {
 }
 
 function checkScan({ data, indices, batch, scalars = [] }: ScanInput): number {
+  checkList('scan', 'data', data, 'tensors');
+  checkList('scan', 'scalars', scalars, 'lists of numbers');
+  if (!(indices instanceof Int32Array)) {
+    throw new OptionError(`scan: indices is ${shown(indices)}, expected an Int32Array`);
+  }
   if (!Number.isInteger(batch) || batch < 1) {
-    throw new OptionError(`scan: batch is ${String(batch)}, expected a whole number >= 1`);
+    throw new OptionError(`scan: batch is ${shown(batch)}, expected a whole number >= 1`);
   }
   const steps = indices.length / batch;
   if (indices.length === 0 || !Number.isInteger(steps)) {
     throw new DataError(`scan: ${indices.length} indices do not make whole steps of ${batch}`);
   }
   for (const d of data) {
+    if (!(d instanceof Tensor)) throw new OptionError(`scan: data has ${shown(d)}, expected tensors`);
     if (d.shape.length === 0) throw new ShapeError('scan: data must have an axis 0 to take rows from, got a scalar');
   }
   for (const s of scalars) {

@@ -1,4 +1,5 @@
 import { DeviceError, OptionError } from '../errors.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { addonPath } from '../runtime/loader.js';
 import { native } from '../runtime/native.js';
 import { bytesInUse, memoryLimit, setMemoryLimit } from '../runtime/storage.js';
@@ -42,17 +43,14 @@ export interface ConfigureOptions {
  * @example configure({ threads: 1, memoryLimit: 2 * 2 ** 30 });
  */
 export function configure(options: ConfigureOptions): void {
+  checkOptions('configure', options, ['threads', 'memoryLimit', 'isa']);
   const { threads, memoryLimit: limit, isa } = options;
-  for (const key of Object.keys(options)) {
-    if (!['threads', 'memoryLimit', 'isa'].includes(key)) {
-      throw new OptionError(`configure: unknown option "${key}"; expected threads, memoryLimit or isa`);
-    }
+  if (threads !== undefined) wholeNumber('configure: threads', threads, 1, 1024);
+  if (limit !== undefined && !(typeof limit === 'number' && limit > 0)) {
+    throw new OptionError(`configure: memoryLimit is ${shown(limit)}, expected a number of bytes above 0`);
   }
-  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 1024)) {
-    throw new OptionError(`configure: threads is ${String(threads)}, expected a whole number in [1, 1024]`);
-  }
-  if (limit !== undefined && !(limit > 0)) {
-    throw new OptionError(`configure: memoryLimit is ${String(limit)}, expected a number of bytes above 0`);
+  if (isa !== undefined && typeof isa !== 'string') {
+    throw new OptionError(`configure: isa is ${shown(isa)}, expected the name of an instruction set`);
   }
   drain();
   try {

@@ -1,8 +1,8 @@
-import { type DType, type HostArray, isFloat, itemSize } from '../dtype.js';
+import { type DType, type HostArray, isFloat, itemSize, knownDType } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { dataLeaf } from '../graph/leaves.js';
 import type { Tensor } from '../graph/tensor.js';
-import { shown } from '../options.js';
+import { checkFunction, checkOptions, shown } from '../options.js';
 import { allocate } from '../runtime/storage.js';
 import { checkShape, type Shape, sizeOf } from '../shape.js';
 
@@ -28,6 +28,8 @@ export interface TensorOptions {
  * tensor(new Uint8Array(784 * 10), { shape: [10, 784] });
  */
 export function tensor(values: TensorData, options: TensorOptions = {}): Tensor {
+  checkOptions('tensor', options, ['shape', 'dtype']);
+  if (options.dtype !== undefined) knownDType('tensor', options.dtype);
   const typed = ArrayBuffer.isView(values);
   const inferred = typed ? [(values as HostArray).length] : shapeOf(values as NestedNumbers);
   const shape = options.shape ?? inferred;
@@ -55,6 +57,8 @@ export function tensor(values: TensorData, options: TensorOptions = {}): Tensor 
  */
 export function writeTensor(shape: Shape, dtype: DType, write: (values: HostArray) => void): Tensor {
   checkShape('writeTensor', shape);
+  knownDType('writeTensor', dtype);
+  checkFunction('writeTensor', 'write', write);
   const storage = allocate(shape, dtype);
   const values = storage.view(dtype).subarray(0, sizeOf(shape));
   write(values);

@@ -3,7 +3,7 @@ import { isFloat } from '../dtype.js';
 import { DTypeError, GradError, OptionError } from '../errors.js';
 import { repeatingDraws } from '../graph/rng.js';
 import { Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkFunction, checkOptions, shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
 import { tensor } from './create.js';
@@ -52,10 +52,13 @@ export async function gradCheck<A extends readonly unknown[]>(
   args: A,
   options: GradCheckOptions = {},
 ): Promise<GradCheckReport> {
+  checkFunction('gradCheck', 'fn', fn);
   checkOptions('gradCheck', options, ['order', 'step']);
   const { order = 1, step = EPS ** 0.2 } = options;
-  if (order !== 1 && order !== 2) throw new OptionError(`gradCheck: order is ${String(order)}, expected 1 or 2`);
-  if (!(step > 0 && step < 1)) throw new OptionError(`gradCheck: step is ${String(step)}, expected a number in (0, 1)`);
+  if (order !== 1 && order !== 2) throw new OptionError(`gradCheck: order is ${shown(order)}, expected 1 or 2`);
+  if (!(typeof step === 'number' && step > 0 && step < 1)) {
+    throw new OptionError(`gradCheck: step is ${shown(step)}, expected a number in (0, 1)`);
+  }
   if (!Array.isArray(args)) throw new GradError('gradCheck: args is no list; write gradCheck(fn, [x, y])');
   const inputs: Tensor[] = [];
   const names: string[] = [];

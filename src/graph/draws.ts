@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.js';
+import { shown } from '../options.js';
 import { philox4x32 } from '../philox.js';
 import { streamKey, takeIndices } from './rng.js';
 
@@ -65,6 +66,9 @@ export class Draws {
 
   /** Whole number in [0, n), without bias; 1 <= n <= 2^31. */
   below(n: number): number {
+    if (!(Number.isInteger(n) && n >= 1 && n <= 2 ** 31)) {
+      throw new OptionError(`below: got ${shown(n)}, expected a whole number in [1, 2^31]`);
+    }
     const shift = Math.clz32(n - 1);
     if (n === 1) return 0;
     let j = this.#word() >>> shift;
@@ -74,6 +78,9 @@ export class Draws {
 
   /** Shuffles in place: every order equally likely. */
   shuffle<T extends Int32Array | number[]>(list: T): T {
+    if (!Array.isArray(list) && !ArrayBuffer.isView(list)) {
+      throw new OptionError(`shuffle: got ${shown(list)}, expected an array`);
+    }
     for (let i = list.length - 1; i > 0; i--) {
       const j = this.below(i + 1);
       const held = list[i];

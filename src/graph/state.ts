@@ -1,9 +1,10 @@
 import type { DType } from '../dtype.js';
 import { DTypeError, GradError, ShapeError } from '../errors.js';
+import { shown } from '../options.js';
 import { type Shape, sameShape } from '../shape.js';
 import { aliasOp } from './alias.js';
 import { sampleOp, stateLeaf } from './leaves.js';
-import { build, type Storage, type Tensor } from './tensor.js';
+import { build, type Storage, Tensor } from './tensor.js';
 import { graphState } from './trace.js';
 
 /**
@@ -28,6 +29,7 @@ export class State {
 
   /** `init` is the value of version 0; it is computed by the next realisation. */
   constructor(init: Tensor, name = '') {
+    checkValue(new.target.name, init);
     this.id = graphState.nextId++;
     this.name = name;
     this.shape = init.shape;
@@ -62,6 +64,7 @@ export class State {
    */
   assign(value: Tensor): void {
     const label = this.name === '' ? 'assign' : `assign to "${this.name}"`;
+    checkValue(label, value);
     if (!sameShape(value.shape, this.shape)) {
       throw new ShapeError(`${label}: got [${value.shape}], expected [${this.shape}]`);
     }
@@ -111,6 +114,12 @@ export class State {
 /** A trainable state cell. `requiresGrad = false` (see `Module.freeze`) takes it out of differentiation. */
 export class Parameter extends State {
   requiresGrad = true;
+}
+
+function checkValue(where: string, value: unknown): void {
+  if (!(value instanceof Tensor)) {
+    throw new DTypeError(`${where}: got ${shown(value)}, expected a Tensor; wrap data in tensor(...)`);
+  }
 }
 
 function differsBySample(value: Tensor): boolean {

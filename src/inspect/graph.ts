@@ -76,6 +76,11 @@ export class ComputationGraph {
 
   /** `leaves`: where the graph begins whatever came before, with names. */
   constructor(roots: readonly Tensor[], leaves: ReadonlyMap<Tensor, string>) {
+    if (!Array.isArray(roots) || !roots.every((r) => r instanceof Tensor) || !(leaves instanceof Map)) {
+      throw new OptionError(
+        'ComputationGraph: expected tensors and a map of names; computationGraph(target) makes both',
+      );
+    }
     const tensors = reachableFrom(roots, leaves);
     const position = new Map(tensors.map((t, i) => [t, i]));
     const entries = tensors.map((node): Entry => {

@@ -1,5 +1,6 @@
 import type { DType, HostArray } from '../dtype.js';
 import { type NeuriteError, OptionError, ShapeError } from '../errors.js';
+import { checkList } from '../options.js';
 
 /** What a kernel expects of one array. */
 export interface Slot {
@@ -24,6 +25,8 @@ export function checkArrays(
   given: readonly HostArray[],
   out: readonly HostArray[],
 ): void {
+  checkList('kernel', 'inputs', given, 'typed arrays');
+  checkList('kernel', 'outputs', out, 'typed arrays');
   if (given.length !== inputs || out.length !== slots.length - inputs) {
     throw new OptionError(
       `kernel: got ${given.length} inputs and ${out.length} outputs, expected ${inputs} and ${slots.length - inputs}`,

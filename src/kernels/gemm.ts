@@ -2,6 +2,7 @@ import type { FloatDType } from '../dtype.js';
 import { didYouMean, OptionError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { gelu, matmul, relu, sigmoid, tanh } from '../ops/index.js';
+import { checkOptions, shown } from '../options.js';
 import { cached } from './cache.js';
 import type { ArraySpec } from './kernel.js';
 
@@ -36,6 +37,22 @@ export interface GemmOptions<T extends RealArray = RealArray> {
   readonly batch?: number;
 }
 
+const OPTIONS: readonly string[] = [
+  'm',
+  'n',
+  'k',
+  'a',
+  'b',
+  'c',
+  'transA',
+  'transB',
+  'alpha',
+  'beta',
+  'bias',
+  'activation',
+  'batch',
+] satisfies readonly (keyof GemmOptions)[];
+
 /**
  * Matrix product on typed arrays, in place: C = activation(alpha op(A) op(B) + beta C + bias).
  *
@@ -50,6 +67,7 @@ export interface GemmOptions<T extends RealArray = RealArray> {
  * console.log(c); // Float32Array(4) [ 19, 22, 43, 50 ]
  */
 export function gemm<T extends RealArray>(options: GemmOptions<T>): void {
+  checkOptions('gemm', options, OPTIONS);
   const { m, n, k, a, b, c, bias, transA = false, transB = false, alpha = 1, beta = 0, batch = 1 } = options;
   const { activation = 'none' } = options;
   const dtype = realOf('gemm', c);
@@ -66,7 +84,7 @@ export function gemm<T extends RealArray>(options: GemmOptions<T>): void {
     if (f === undefined) {
       const known = Object.keys(ACTIVATIONS);
       throw new OptionError(
-        `gemm: activation is ${String(activation)}, expected one of ${known}.${didYouMean(String(activation), known)}`,
+        `gemm: activation is ${shown(activation)}, expected one of ${known}.${didYouMean(String(activation), known)}`,
       );
     }
     const lead = batch === 1 ? [] : [batch];
@@ -103,11 +121,11 @@ export function gemm<T extends RealArray>(options: GemmOptions<T>): void {
 export function realOf(op: string, array: RealArray): FloatDType {
   if (array instanceof Float32Array) return 'float32';
   if (array instanceof Float64Array) return 'float64';
-  throw new OptionError(`${op}: the output is ${String(array)}, expected a Float32Array or Float64Array`);
+  throw new OptionError(`${op}: the output is ${shown(array)}, expected a Float32Array or Float64Array`);
 }
 
 export function checkCount(name: string, value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) {
-    throw new OptionError(`kernels: ${name} is ${String(value)}, expected a whole number >= 0`);
+    throw new OptionError(`kernels: ${name} is ${shown(value)}, expected a whole number >= 0`);
   }
 }

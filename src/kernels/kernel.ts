@@ -1,11 +1,12 @@
-import type { DType, HostArray } from '../dtype.js';
+import { type DType, type HostArray, knownDType } from '../dtype.js';
 import { reachable } from '../engine/collect.js';
 import { settings } from '../engine/settings.js';
 import { DataError, OptionError, ShapeError, TraceError } from '../errors.js';
 import { feedOp, inputLeaf } from '../graph/leaves.js';
 import { streamKey, takeIndices } from '../graph/rng.js';
-import type { Tensor } from '../graph/tensor.js';
+import { Tensor } from '../graph/tensor.js';
 import { graphState, type Trace } from '../graph/trace.js';
+import { checkFunction, checkList, checkOptions, shown } from '../options.js';
 import { compileGraph, type ProgramSpec } from '../program/index.js';
 import { native, type RunFailure } from '../runtime/native.js';
 import { checkShape, type Shape, sameShape, sizeOf } from '../shape.js';
@@ -62,9 +63,18 @@ export interface Kernel {
 export function kernel(
   inputs: readonly ArraySpec[],
   fn: (...inputs: readonly Tensor[]) => Tensor | readonly Tensor[],
-  { into, names }: KernelOptions = {},
+  options: KernelOptions = {},
 ): Kernel {
-  const specs = inputs.map(({ shape, dtype = 'float32', name }, i) => {
+  checkList('kernel', 'inputs', inputs, 'shapes and dtypes such as { shape: [4] }');
+  checkFunction('kernel', 'fn', fn);
+  checkOptions('kernel', options, ['into', 'names']);
+  const { into, names } = options;
+  if (into !== undefined) checkList('kernel', 'into', into, 'numbers of inputs and null');
+  if (names !== undefined) checkList('kernel', 'names', names, 'names');
+  const specs = inputs.map((spec, i) => {
+    checkOptions(`kernel: inputs[${i}]`, spec, ['shape', 'dtype', 'name']);
+    const { shape, dtype = 'float32', name } = spec;
+    knownDType(`kernel: inputs[${i}]`, dtype);
     checkShape(name ?? `inputs[${i}]`, shape);
     return { shape: [...shape], dtype, name: name ?? `inputs[${i}]` };
   });
@@ -131,6 +141,10 @@ function trace(specs: readonly Required<ArraySpec>[], fn: Parameters<typeof kern
     const placeholders = specs.map(({ shape, dtype }, i) => inputLeaf(i, shape, dtype));
     const made = fn(...placeholders);
     const results = Array.isArray(made) ? (made as readonly Tensor[]) : [made as Tensor];
+    for (const made of results) {
+      if (made instanceof Tensor) continue;
+      throw new OptionError(`kernel: the function returned ${shown(made)}, expected a tensor or an array of tensors`);
+    }
     if (own.writes.size > 0 || own.reads.size > 0) {
       throw new TraceError('kernel: the function uses a State or Parameter; pass its data as an input');
     }

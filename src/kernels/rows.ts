@@ -1,6 +1,7 @@
 import { OptionError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import * as ops from '../ops/index.js';
+import { checkOptions, shown } from '../options.js';
 import { cached } from './cache.js';
 import { checkCount, type RealArray, realOf } from './gemm.js';
 
@@ -25,7 +26,9 @@ export interface SoftmaxKernelOptions<T extends RealArray = RealArray> {
  * softmax({ rows: 1, columns: 2, x: Float32Array.of(0, 0), out });
  * console.log(out); // Float32Array(2) [ 0.5, 0.5 ]
  */
-export function softmax<T extends RealArray>({ rows, columns, x, out, log = false }: SoftmaxKernelOptions<T>): void {
+export function softmax<T extends RealArray>(options: SoftmaxKernelOptions<T>): void {
+  checkOptions('softmax', options, ['rows', 'columns', 'x', 'out', 'log']);
+  const { rows, columns, x, out, log = false } = options;
   const dtype = realOf('softmax', out);
   checkCount('rows', rows);
   checkCount('columns', columns);
@@ -72,7 +75,10 @@ export interface AxpyOptions<T extends RealArray = RealArray> {
  * axpy({ alpha: 2, x: Float32Array.of(1, 2), y });
  * console.log(y); // Float32Array(2) [ 3, 5 ]
  */
-export function axpy<T extends RealArray>({ alpha, x, y }: AxpyOptions<T>): void {
+export function axpy<T extends RealArray>(options: AxpyOptions<T>): void {
+  checkOptions('axpy', options, ['alpha', 'x', 'y']);
+  const { alpha, x, y } = options;
+  if (typeof alpha !== 'number') throw new OptionError(`axpy: alpha is ${shown(alpha)}, expected a number`);
   const dtype = realOf('axpy', y);
   const shape = [y.length];
   const run = cached(`axpy ${dtype} ${y.length}`, () => [
@@ -120,11 +126,11 @@ export type MapFunction = keyof typeof FUNCTIONS;
  * console.log(out); // Float32Array(2) [ 0, 2 ]
  */
 export function map<T extends RealArray>(f: MapFunction, x: T, out: T): void {
+  if (typeof f !== 'string' || !Object.hasOwn(FUNCTIONS, f)) {
+    throw new OptionError(`map: no function ${shown(f)}; expected one of ${Object.keys(FUNCTIONS)}`);
+  }
   const dtype = realOf('map', out);
   const run = cached(`map ${f} ${dtype} ${out.length}`, () => {
-    if (!Object.hasOwn(FUNCTIONS, f)) {
-      throw new OptionError(`map: no function ${String(f)}; expected one of ${Object.keys(FUNCTIONS)}`);
-    }
     return [[{ name: 'x', dtype, shape: [out.length] }], (t: Tensor) => FUNCTIONS[f](t), { names: ['out'] }];
   });
   run([x], [out]);

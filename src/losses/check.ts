@@ -1,8 +1,16 @@
-import { cast, DTypeError, isFloat, OptionError, ShapeError, type Tensor } from '../core.js';
+import { cast, DTypeError, isFloat, OptionError, ShapeError, Tensor } from '../core.js';
+import { shown } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
+
+/** Throws unless `x` is a tensor. */
+export function checkTensor(loss: string, x: unknown, what: string): void {
+  if (x instanceof Tensor) return;
+  throw new DTypeError(`${loss}: ${what}: got ${shown(x)}, expected a Tensor; wrap data in tensor(...)`);
+}
 
 /** Broadcasting [n, 1] against [n] would silently compare every output with every target. */
 export function checkSameShape(loss: string, outputs: Tensor, targets: Tensor, what = 'targets'): void {
+  checkTensor(loss, targets, what);
   if (sameShape(outputs.shape, targets.shape)) return;
   const hint =
     sizeOf(outputs.shape) === sizeOf(targets.shape) ? `; reshape the ${what} to [${outputs.shape.join(', ')}]` : '';
@@ -13,6 +21,7 @@ export function checkSameShape(loss: string, outputs: Tensor, targets: Tensor, w
 
 /** Throws unless the tensor is float. */
 export function checkFloat(loss: string, x: Tensor, what = 'outputs'): void {
+  checkTensor(loss, x, what);
   if (!isFloat(x.dtype)) throw new DTypeError(`${loss}: got ${x.dtype} ${what}, expected float32 or float64`);
 }
 

@@ -21,7 +21,7 @@ import {
   where,
 } from '../core.js';
 import { sameShape, sizeOf } from '../shape.js';
-import { checkFloat, floatTargets } from './check.js';
+import { checkFloat, checkTensor, floatTargets } from './check.js';
 import { logOf } from './log.js';
 import { checkLossOptions, type LossOptions, reduce } from './reduction.js';
 
@@ -196,6 +196,7 @@ export function categoricalCrossEntropy(
 ): Tensor {
   const name = 'categoricalCrossEntropy';
   checkLossOptions(name, options, ['classWeights', 'labelSmoothing', 'fromLogits']);
+  checkTensor(name, outputs, 'outputs');
   if (outputs.shape.length === 0) throw new ShapeError(`${name}: got scalar outputs, expected [..., classes]`);
   const given = floatTargets(name, outputs, targets);
   const classWeights = checkClassWeights(name, outputs, options.classWeights);
@@ -211,6 +212,8 @@ export function categoricalCrossEntropy(
 
 /** Throws unless `labels` are integers of the shape of `logits` without its last axis. */
 export function checkLabels(what: string, logits: Tensor, labels: Tensor): void {
+  checkTensor(what, logits, 'logits');
+  checkTensor(what, labels, 'labels');
   const expected = logits.shape.slice(0, -1);
   if (logits.shape.length === 0) throw new ShapeError(`${what}: got scalar logits, expected [..., classes]`);
   if (labels.dtype !== 'int32' && labels.dtype !== 'uint8') {

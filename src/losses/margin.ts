@@ -20,7 +20,7 @@ import {
   where,
 } from '../core.js';
 import { sameShape } from '../shape.js';
-import { checkFloat, checkSameShape, floatTargets, numberAbove } from './check.js';
+import { checkFloat, checkSameShape, checkTensor, floatTargets, numberAbove } from './check.js';
 import { checkLossOptions, type LossOptions, reduce } from './reduction.js';
 
 /** Targets as ±1: bool becomes −1 and 1, other values stay. */
@@ -78,6 +78,7 @@ export function cosineLoss(outputs: Tensor, targets: Tensor, options: CosineOpti
   if (!(margin >= -1 && margin <= 1)) {
     throw new OptionError(`cosineLoss: margin is ${String(margin)}, expected a number in [-1, 1]`);
   }
+  checkTensor('cosineLoss', outputs, 'outputs');
   if (outputs.shape.length === 0) throw new ShapeError('cosineLoss: got scalars, expected [..., d]');
   const y = floatTargets('cosineLoss', outputs, targets);
   const last = { axis: -1 } as const;
@@ -153,6 +154,7 @@ export function contrastiveLoss(a: Tensor, b: Tensor, labels: Tensor, options: C
   const margin = numberAbove(name, 'margin', options.margin ?? 1, 0);
   checkFloat(name, a);
   checkSameShape(name, a, b, 'second outputs');
+  checkTensor(name, labels, 'labels');
   if (!sameShape(labels.shape, a.shape.slice(0, -1)) || a.shape.length === 0) {
     throw new ShapeError(`${name}: got labels [${labels.shape}] for outputs [${a.shape}], expected one label a pair`);
   }

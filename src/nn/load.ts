@@ -1,5 +1,6 @@
 import { type DType, FormatError, type Shape, ShapeError, type State, type Tensor } from '../core.js';
 import type { TensorData } from '../io/index.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
 import { showType } from './describe.js';
 
@@ -46,9 +47,12 @@ export function loadInto<T extends { readonly shape: Shape; readonly dtype: DTyp
   action: string,
   cells: ReadonlyMap<string, State>,
   entries: ReadonlyMap<string, T>,
-  { strict = true }: LoadOptions,
+  options: LoadOptions,
   toTensor: (entry: T) => Tensor,
 ): LoadReport {
+  checkOptions(action, options, ['strict']);
+  const { strict = true } = options;
+  checkFlag(action, 'strict', strict);
   const missing = [...cells.keys()].filter((path) => !entries.has(path));
   const unexpected = [...entries.keys()].filter((path) => !cells.has(path));
   const wrong: string[] = [];

@@ -13,6 +13,7 @@ import {
   withScope,
 } from '../core.js';
 import { readSafetensors, type TensorData, writeSafetensors } from '../io/index.js';
+import { checkFunction, shown } from '../options.js';
 import { noteLoss } from './added-loss.js';
 import { checkVersion, FORMAT_METADATA, type LoadOptions, type LoadReport, loadInto, tensorsOf } from './load.js';
 import { noteForward, type SummaryOptions, summarize } from './summary.js';
@@ -215,12 +216,14 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
    * @example model.freeze((path) => path.startsWith('0.'));
    */
   freeze(where: (path: string, parameter: Parameter) => boolean = () => true): this {
+    checkFunction(`${this.label}.freeze`, 'where', where);
     for (const [path, p] of this.namedParameters()) if (where(path, p)) p.requiresGrad = false;
     return this;
   }
 
   /** Undoes {@link freeze}. */
   unfreeze(where: (path: string, parameter: Parameter) => boolean = () => true): this {
+    checkFunction(`${this.label}.unfreeze`, 'where', where);
     for (const [path, p] of this.namedParameters()) if (where(path, p)) p.requiresGrad = true;
     return this;
   }
@@ -247,6 +250,9 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
    */
   loadStateDict(dict: Readonly<Record<string, Tensor>>, options: LoadOptions = {}): LoadReport {
     const action = `${this.label}.loadStateDict`;
+    if (typeof dict !== 'object' || dict === null) {
+      throw new OptionError(`${action}: got ${shown(dict)}, expected tensors by path, as stateDict() gives`);
+    }
     for (const [path, value] of Object.entries(dict)) {
       if (!(value instanceof Tensor))
         throw new OptionError(`${action}: "${path}" is not a tensor; wrap it in tensor(…)`);
@@ -284,6 +290,8 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   }
 
   async #loadData(action: string, tensors: ReadonlyMap<string, TensorData>, options: LoadOptions): Promise<LoadReport> {
+    if (!(tensors instanceof Map))
+      throw new OptionError(`${action}: got ${shown(tensors)}, expected a Map of path to values`);
     const toTensor = ({ data, shape, dtype }: TensorData) => tensor(data, { shape, dtype });
     const report = loadInto(action, this.#tree().cells, tensors, options, toTensor);
     await flush();

@@ -170,7 +170,9 @@ export function scatter(x: Operand, index: Operand, values: Operand, options: Al
 }
 
 /** `x` plus values at chosen places along an axis; scatterAdd of a tensor. */
-export function scatterAddAlong(x: Operand, index: Operand, values: Operand, { axis = -1 }: AlongOptions): Tensor {
+export function scatterAddAlong(x: Operand, index: Operand, values: Operand, options: AlongOptions): Tensor {
+  checkOptions('scatterAdd', options, ['axis']);
+  const { axis = -1 } = options;
   const t = toTensor(x, undefined, 'scatterAdd');
   checkDType('scatterAdd', t.dtype, 'number');
   if (t.dtype === 'uint8') throw new DTypeError("scatterAdd: got uint8, expected int32 or a float; add .cast('int32')");

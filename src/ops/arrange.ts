@@ -1,6 +1,7 @@
 import { OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
-import { normalizeAxes, normalizeAxis } from '../shape.js';
+import { shown } from '../options.js';
+import { checkSizes, normalizeAxes, normalizeAxis } from '../shape.js';
 import { broadcastTo, concat, expandDims, reshape, slice, squeeze } from './movement.js';
 import { type Operand, toTensor } from './operand.js';
 
@@ -18,7 +19,9 @@ export function index(x: Operand, index: number, axis = 0): Tensor {
   const at = normalizeAxis('index', axis, t.shape.length);
   const size = t.shape[at];
   if (!Number.isInteger(index) || index < -size || index >= size) {
-    throw new ShapeError(`index: got ${index} for axis ${axis} of [${t.shape}], expected ${-size} .. ${size - 1}`);
+    throw new ShapeError(
+      `index: got ${shown(index)} for axis ${axis} of [${t.shape}], expected ${-size} .. ${size - 1}`,
+    );
   }
   const start = index < 0 ? index + size : index;
   const ranges = t.shape.map((_, a) => (a === at ? { start, end: start + 1 } : {}));
@@ -35,8 +38,9 @@ export function index(x: Operand, index: number, axis = 0): Tensor {
  */
 export function tile(x: Operand, repeats: readonly number[]): Tensor {
   const t = toTensor(x, undefined, 'tile');
+  checkSizes('tile', repeats, 'repeats');
   if (!repeats.every((n) => Number.isInteger(n) && n >= 0)) {
-    throw new OptionError(`tile: got repeats [${repeats}], expected whole numbers >= 0`);
+    throw new OptionError(`tile: got repeats [${repeats.map(shown)}], expected whole numbers >= 0`);
   }
   const rank = Math.max(repeats.length, t.shape.length);
   const shape = [...new Array<number>(rank - t.shape.length).fill(1), ...t.shape];
@@ -72,7 +76,7 @@ function repeated(x: Tensor, axis: number, n: number, whole: boolean): Tensor {
 export function repeat(x: Operand, times: number, axis = 0): Tensor {
   const t = toTensor(x, undefined, 'repeat');
   if (!Number.isInteger(times) || times < 0) {
-    throw new OptionError(`repeat: got ${times} times, expected a whole number >= 0`);
+    throw new OptionError(`repeat: got ${shown(times)} times, expected a whole number >= 0`);
   }
   return repeated(t, normalizeAxis('repeat', axis, t.shape.length), times, false);
 }
@@ -90,15 +94,15 @@ export function repeat(x: Operand, times: number, axis = 0): Tensor {
 export function roll(x: Operand, shift: number | readonly number[], axes?: number | readonly number[]): Tensor {
   const t = toTensor(x, undefined, 'roll');
   const shifts = typeof shift === 'number' ? [shift] : shift;
-  if (!shifts.every((s) => Number.isInteger(s))) {
-    throw new OptionError(`roll: got shift ${shift}, expected whole numbers`);
+  if (!Array.isArray(shifts) || !shifts.every((s) => Number.isInteger(s))) {
+    throw new OptionError(`roll: got shift ${shown(shift)}, expected whole numbers`);
   }
   if (axes === undefined) {
     if (shifts.length !== 1) throw new ShapeError(`roll: got ${shifts.length} shifts without axes, expected one`);
     return reshape(rolled(reshape(t, [-1]), 0, shifts[0]), t.shape);
   }
+  normalizeAxes('roll', axes, t.shape.length);
   const list = typeof axes === 'number' ? [axes] : axes;
-  normalizeAxes('roll', list, t.shape.length);
   if (list.length !== shifts.length) {
     throw new ShapeError(`roll: got ${shifts.length} shifts for ${list.length} axes, expected as many`);
   }

@@ -1,10 +1,10 @@
-import type { DType, FloatDType } from '../dtype.js';
+import { type DType, type FloatDType, knownDType } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
 import { f64Words } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
-import type { Shape } from '../shape.js';
+import { checkOptions, shown } from '../options.js';
+import { checkSizes, type Shape } from '../shape.js';
 import { equal } from './compare.js';
 import { defineOp, NO_GRADIENT } from './define.js';
 import { expandDims } from './movement.js';
@@ -26,6 +26,8 @@ export interface CreateOptions {
 export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
   checkOptions('full', options, ['dtype']);
   const { dtype = 'float32' } = options;
+  checkSizes('full', shape);
+  knownDType('full', dtype);
   if (dtype === 'bool') return fullLeaf(shape, value === 0 ? 0 : 1, dtype);
   toTensor(value, dtype, 'full');
   return fullLeaf([...shape], value, dtype);
@@ -54,7 +56,7 @@ export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
  * @example zerosLike(tensor([1, 2])); // [0, 0]
  */
 export function zerosLike(x: Operand): Tensor {
-  const t = toTensor(x);
+  const t = toTensor(x, undefined, 'zerosLike');
   return full(t.shape, 0, { dtype: t.dtype });
 }
 
@@ -63,7 +65,7 @@ export function zerosLike(x: Operand): Tensor {
  * @example onesLike(tensor([1, 2])); // [1, 1]
  */
 export function onesLike(x: Operand): Tensor {
-  const t = toTensor(x);
+  const t = toTensor(x, undefined, 'onesLike');
   return full(t.shape, 1, { dtype: t.dtype });
 }
 
@@ -100,13 +102,15 @@ export function iota(n: number, { start = 0, step = 1, dtype = 'int32' as 'int32
 export function arange(first: number, second?: number, step = 1, options: CreateOptions = {}): Tensor {
   checkOptions('arange', options, ['dtype']);
   const [start, stop] = second === undefined ? [0, first] : [first, second];
-  const n = Math.max(0, Math.ceil((stop - start) / step));
-  if (!Number.isFinite(n) || !Number.isFinite(start) || !Number.isFinite(step)) {
+  const finite = [start, stop, step].every(Number.isFinite);
+  const n = finite ? Math.max(0, Math.ceil((stop - start) / step)) : Number.NaN;
+  if (!Number.isFinite(n)) {
     throw new OptionError(
-      `arange: got start ${start}, stop ${stop}, step ${step}, expected finite numbers and a step other than 0`,
+      `arange: got start ${shown(start)}, stop ${shown(stop)}, step ${shown(step)}, expected finite numbers and a step other than 0`,
     );
   }
   const whole = Number.isInteger(start) && Number.isInteger(step) && Number.isInteger(stop);
+  if (options.dtype !== undefined) knownDType('arange', options.dtype);
   const dtype = options.dtype ?? (whole ? 'int32' : 'float32');
   return ramp(n, start, step, whole, dtype);
 }
@@ -129,8 +133,11 @@ function ramp(n: number, start: number, step: number, whole: boolean, dtype: DTy
 export function linspace(start: number, stop: number, count: number, options: CreateOptions = {}): Tensor {
   checkOptions('linspace', options, ['dtype']);
   const { dtype = 'float32' } = options;
+  knownDType('linspace', dtype);
   if (!Number.isInteger(count) || count < 0 || !Number.isFinite(start) || !Number.isFinite(stop)) {
-    throw new OptionError(`linspace: got ${start}, ${stop}, ${count}, expected finite bounds and a whole count >= 0`);
+    throw new OptionError(
+      `linspace: got ${shown(start)}, ${shown(stop)}, ${shown(count)}, expected finite bounds and a whole count >= 0`,
+    );
   }
   return ramp(count, start, count > 1 ? (stop - start) / (count - 1) : 0, false, dtype);
 }
@@ -146,8 +153,9 @@ export function linspace(start: number, stop: number, count: number, options: Cr
 export function eye(rows: number, columns = rows, options: CreateOptions = {}): Tensor {
   checkOptions('eye', options, ['dtype']);
   const { dtype = 'float32' } = options;
+  knownDType('eye', dtype);
   for (const n of [rows, columns]) {
-    if (!Number.isInteger(n) || n < 0) throw new OptionError(`eye: got size ${n}, expected a whole number >= 0`);
+    if (!Number.isInteger(n) || n < 0) throw new OptionError(`eye: got size ${shown(n)}, expected a whole number >= 0`);
   }
   return cast(equal(expandDims(iota(rows), 1), iota(columns)), dtype);
 }
@@ -163,8 +171,9 @@ export function eye(rows: number, columns = rows, options: CreateOptions = {}): 
 export function oneHot(labels: Operand, classes: number, options: CreateOptions = {}): Tensor {
   checkOptions('oneHot', options, ['dtype']);
   const { dtype = 'float32' } = options;
+  knownDType('oneHot', dtype);
   if (!Number.isInteger(classes) || classes < 1) {
-    throw new OptionError(`oneHot: got ${classes} classes, expected a whole number >= 1`);
+    throw new OptionError(`oneHot: got ${shown(classes)} classes, expected a whole number >= 1`);
   }
   return cast(equal(expandDims(toTensor(labels, 'int32', 'oneHot'), -1), iota(classes)), dtype);
 }

@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.js';
 import { fullOp } from '../graph/leaves.js';
 import { build, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { sigmoid } from './activation.js';
 import { compareOps, equal, greater, greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
 import { checkDType, defineBinary, defineElementwise, defineUnary } from './define.js';
@@ -492,7 +492,9 @@ export function softplus(x: Operand, options: SoftplusOptions = {}): Tensor {
  * @example clip(tensor([-2, 0.5, 3]), 0, 1); // [0, 0.5, 1]
  */
 export function clip(x: Operand, low: number, high: number): Tensor {
-  if (!(low <= high)) throw new OptionError(`clip: got low ${low} and high ${high}, expected low <= high`);
+  if (!(typeof low === 'number' && typeof high === 'number' && low <= high)) {
+    throw new OptionError(`clip: got low ${shown(low)} and high ${shown(high)}, expected numbers, low <= high`);
+  }
   if (low === -Infinity) return high === Infinity ? operandOf('clip', x, 'number') : minimum(x, high);
   if (high === Infinity) return maximum(x, low);
   const [t, bottom] = operandPair('clip', x, low);

@@ -1,7 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { build, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.js';
 import { type AlongOptions, scatterAddAlong } from './along.js';
 import { iota } from './create.js';
@@ -137,8 +137,9 @@ export function take(table: Operand, index: Operand, options: TakeOptions = {}):
  */
 export function scatterAdd(target: Operand, index: Operand, values: Operand, options: AlongOptions = {}): Tensor {
   if (typeof target !== 'number') return scatterAddAlong(target, index, values, options);
+  checkOptions('scatterAdd', options, []);
   if (!Number.isInteger(target) || target < 0)
-    throw new OptionError(`scatterAdd: got ${target} rows, expected a whole number >= 0`);
+    throw new OptionError(`scatterAdd: got ${shown(target)} rows, expected a whole number >= 0`);
   const at = indexOperand('scatterAdd', index);
   const v = toTensor(values, undefined, 'scatterAdd');
   checkDType('scatterAdd', v.dtype, 'number');

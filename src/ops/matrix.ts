@@ -1,5 +1,6 @@
 import { OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
+import { shown } from '../options.js';
 import { greaterEqual, lessEqual, where } from './compare.js';
 import { eye, iota } from './create.js';
 import { broadcastTo, expandDims, flatten, pad, reshape, slice } from './movement.js';
@@ -7,7 +8,7 @@ import { type Operand, toTensor } from './operand.js';
 import { sum } from './reduce.js';
 
 function checkOffset(op: string, offset: number): void {
-  if (!Number.isInteger(offset)) throw new OptionError(`${op}: got offset ${offset}, expected a whole number`);
+  if (!Number.isInteger(offset)) throw new OptionError(`${op}: got offset ${shown(offset)}, expected a whole number`);
 }
 
 function triangle(op: 'tril' | 'triu', x: Operand, offset: number): Tensor {

@@ -3,8 +3,8 @@ import { didYouMean, OptionError, ShapeError } from '../errors.js';
 import { aliasOp } from '../graph/alias.js';
 import type { OpDef, View } from '../graph/op.js';
 import { type Attrs, build, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
-import { normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
+import { checkList, checkOptions, shown, wholeNumber } from '../options.js';
+import { checkSizes, normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf, stridesOf } from '../shape.js';
 import { coordinateReference, defineOp, forEachCoordinate, indexOf, NO_GRADIENT } from './define.js';
 import { cast, type Operand, toTensor } from './operand.js';
 
@@ -227,6 +227,7 @@ function reshapeView(x: View, shape: Shape): View | null {
  */
 export function reshape(x: Operand, shape: Shape): Tensor {
   const t = toTensor(x, undefined, 'reshape');
+  checkSizes('reshape', shape);
   let target = [...shape];
   const free = target.indexOf(-1);
   if (free >= 0) {
@@ -236,7 +237,7 @@ export function reshape(x: Operand, shape: Shape): Tensor {
   }
   const legal = target.every((d) => Number.isInteger(d) && d >= 0);
   if (!legal || sizeOf(target) !== sizeOf(t.shape)) {
-    throw new ShapeError(`reshape: [${t.shape}] has ${sizeOf(t.shape)} elements, which do not fit [${shape}]`);
+    throw new ShapeError(`reshape: [${t.shape}] has ${sizeOf(t.shape)} elements, which do not fit ${shown(shape)}`);
   }
   return sameShape(target, t.shape) ? t : build(movementOps.reshape, [t], { shape: target });
 }
@@ -266,6 +267,7 @@ export function flatten(x: Operand, startAxis = 0): Tensor {
  */
 export function permute(x: Operand, axes: readonly number[]): Tensor {
   const t = toTensor(x, undefined, 'permute');
+  checkSizes('permute', axes, 'axes');
   const order = axes.map((a) => normalizeAxis('permute', a, t.shape.length));
   if (order.length !== t.shape.length || new Set(order).size !== order.length) {
     throw new ShapeError(
@@ -302,11 +304,11 @@ export interface SliceRange {
 /** First position and number of elements of a range of an axis: bounds count from the back below 0, then are clamped. */
 function rangeOf(axis: number, size: number, { start, end, step = 1 }: SliceRange): [from: number, count: number] {
   if (!Number.isInteger(step) || step === 0) {
-    throw new OptionError(`slice: axis ${axis}: got step ${step}, expected a whole number other than 0`);
+    throw new OptionError(`slice: axis ${axis}: got step ${shown(step)}, expected a whole number other than 0`);
   }
   for (const v of [start, end]) {
     if (v === undefined || Number.isInteger(v)) continue;
-    throw new OptionError(`slice: axis ${axis}: got ${start ?? ''} .. ${end ?? ''}, expected whole numbers`);
+    throw new OptionError(`slice: axis ${axis}: got ${shown(v)} as a bound, expected whole numbers`);
   }
   // Going back, the place before the first element is a bound too.
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
@@ -326,6 +328,10 @@ function rangeOf(axis: number, size: number, { start, end, step = 1 }: SliceRang
  */
 export function slice(x: Operand, ranges: readonly SliceRange[]): Tensor {
   const t = toTensor(x, undefined, 'slice');
+  checkList('slice', 'ranges', ranges, 'ranges such as { start: 1 }');
+  for (const [a, range] of ranges.entries()) {
+    if (range !== undefined) checkOptions(`slice: axis ${a}`, range, ['start', 'end', 'step']);
+  }
   if (ranges.length > t.shape.length)
     throw new ShapeError(`slice: got ${ranges.length} ranges for a tensor of shape [${t.shape}]`);
   const list = t.shape.map((size, a) => rangeOf(a, size, ranges[a] ?? {}));
@@ -399,15 +405,17 @@ export function expandDims(x: Operand, axis: number): Tensor {
  */
 export function broadcastTo(x: Operand, shape: Shape): Tensor {
   const t = toTensor(x, undefined, 'broadcastTo');
+  checkSizes('broadcastTo', shape);
   const lead = shape.length - t.shape.length;
   if (lead < 0 || t.shape.some((d, i) => d !== 1 && d !== shape[lead + i])) {
-    throw new ShapeError(`broadcastTo: [${t.shape}] does not broadcast to [${shape}]`);
+    throw new ShapeError(`broadcastTo: [${t.shape}] does not broadcast to ${shown(shape)}`);
   }
   return sameShape(shape, t.shape) ? t : build(movementOps.broadcastTo, [t], { shape: [...shape] });
 }
 
 /** Casts all operands to the dtype they meet in. */
 function sameDType(op: string, tensors: readonly Operand[]): Tensor[] {
+  checkList(op, 'tensors', tensors, 'tensors');
   if (tensors.length === 0) throw new ShapeError(`${op}: got no tensors, expected at least one`);
   const list = tensors.map((t) => toTensor(t, undefined, op));
   const dtype = list.map((t) => t.dtype).reduce((a, b) => promote(op, a, b));
@@ -469,6 +477,8 @@ export function stack(tensors: readonly Operand[], axis = 0): Tensor {
 export function split(x: Operand, parts: number | readonly number[], axis = 0): Tensor[] {
   const t = toTensor(x, undefined, 'split');
   const at = normalizeAxis('split', axis, t.shape.length);
+  if (typeof parts === 'number') wholeNumber('split: parts', parts, 1);
+  else checkSizes('split', parts, 'parts');
   const sizes: readonly number[] =
     typeof parts === 'number' ? new Array<number>(parts).fill(t.shape[at] / parts) : parts;
   const legal = sizes.every((s) => Number.isInteger(s) && s >= 0) && sizes.reduce((a, b) => a + b, 0) === t.shape[at];
@@ -515,10 +525,13 @@ export function pad(x: Operand, widths: readonly (readonly [number, number])[], 
   checkOptions('pad', options, ['mode', 'value']);
   const { mode = 'constant', value = 0 } = options;
   const t = toTensor(x, undefined, 'pad');
-  const legal = widths.every((w) => w.length === 2 && w.every((n) => Number.isInteger(n) && n >= 0));
+  checkList('pad', 'widths', widths, 'pairs such as [1, 1]');
+  const legal = widths.every(
+    (w) => Array.isArray(w) && w.length === 2 && w.every((n) => Number.isInteger(n) && n >= 0),
+  );
   if (widths.length > t.shape.length || !legal) {
     throw new ShapeError(
-      `pad: got ${JSON.stringify(widths)} for [${t.shape}], expected a pair of whole numbers >= 0 per axis`,
+      `pad: got [${widths.map(shown)}] for [${t.shape}], expected a pair of whole numbers >= 0 per axis`,
     );
   }
   if (!PAD_MODES.includes(mode)) {
@@ -575,5 +588,5 @@ export function stopGradient(x: Operand): Tensor {
 
 /** `x` as a node of its own, so that its other uses do not count when differentiating with respect to it. */
 export function alias(x: Tensor): Tensor {
-  return build(movementOps.alias, [x]);
+  return build(movementOps.alias, [toTensor(x, undefined, 'alias')]);
 }

@@ -2,7 +2,7 @@ import { OptionError, ShapeError } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
 import { ruledBy } from '../graph/rule.js';
 import { build, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { normalizeAxis } from '../shape.js';
 import { exponentialGrad, relu, sigmoid, silu, withGradient } from './activation.js';
 import { greater, greaterEqual, isFinite as isFiniteOp, isNaN as isNaNOp, where } from './compare.js';
@@ -54,7 +54,9 @@ export function hardTanh(x: Operand, options: { min?: number; max?: number } = {
   checkOptions('hardTanh', options, ['min', 'max']);
   const { min = -1, max: top = 1 } = options;
   if (!(min < top && Number.isFinite(top - min))) {
-    throw new OptionError(`hardTanh: got min ${min} and max ${top}, expected finite numbers with min < max`);
+    throw new OptionError(
+      `hardTanh: got min ${shown(min)} and max ${shown(top)}, expected finite numbers with min < max`,
+    );
   }
   return clamped(operandOf('hardTanh', x, 'float'), min, top);
 }
@@ -187,7 +189,7 @@ export function maxout(x: Operand, pieces: number, options: AxisOptions = {}): T
   const { axis = -1 } = options;
   const t = operandOf('maxout', x, 'float');
   if (!Number.isInteger(pieces) || pieces < 1) {
-    throw new OptionError(`maxout: pieces is ${pieces}, expected a whole number >= 1`);
+    throw new OptionError(`maxout: pieces is ${shown(pieces)}, expected a whole number >= 1`);
   }
   const at = normalizeAxis('maxout', axis, t.shape.length);
   if (t.shape[at] % pieces !== 0) {

@@ -2,7 +2,7 @@ import { isFloat } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import type { OpDef } from '../graph/op.js';
 import { build, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { normalizeAxes, normalizeAxis, type Shape, sizeOf, stridesOf } from '../shape.js';
 import { equal, isFinite as finite, greater, notEqual, where } from './compare.js';
 import { iota } from './create.js';
@@ -346,8 +346,12 @@ export interface VarianceOptions extends ReduceOptions {
  * @throws ShapeError when an axis does not exist, DTypeError for integers and bool
  * @example variance(tensor([1, 2, 3, 4])); // 1.6666667
  */
-export function variance(x: Operand, { correction = 1, ...options }: VarianceOptions = {}): Tensor {
-  checkOptions('variance', options, REDUCE);
+export function variance(x: Operand, given: VarianceOptions = {}): Tensor {
+  checkOptions('variance', given, [...REDUCE, 'correction']);
+  const { correction = 1, ...options } = given;
+  if (!Number.isFinite(correction)) {
+    throw new OptionError(`variance: correction is ${shown(correction)}, expected a finite number`);
+  }
   const t = operandOf('variance', x, 'float');
   const n = countAlong('variance', t.shape, options.axis);
   const centered = sub(t, mean(t, { ...options, keepDims: true }));
@@ -406,8 +410,9 @@ export interface NormOptions extends ReduceOptions {
  * @throws OptionError for an order that is NaN, ShapeError when an axis does not exist, DTypeError for integers and bool
  * @example norm(tensor([3, 4])); // 5
  */
-export function norm(x: Operand, { ord = 2, ...options }: NormOptions = {}): Tensor {
-  checkOptions('norm', options, REDUCE);
+export function norm(x: Operand, given: NormOptions = {}): Tensor {
+  checkOptions('norm', given, [...REDUCE, 'ord']);
+  const { ord = 2, ...options } = given;
   const t = operandOf('norm', x, 'float');
   if (ord === 'fro') return norm(t, options);
   if (typeof ord !== 'number' || Number.isNaN(ord)) {
@@ -448,10 +453,11 @@ export function renorm(x: Operand, limit: number, options: RenormOptions = {}): 
   checkOptions('renorm', options, ['ord', 'axis']);
   const { ord = 2, axis = 0 } = options;
   const t = operandOf('renorm', x, 'float');
-  if (!(limit >= 0 && limit < Infinity)) {
-    throw new OptionError(`renorm: got limit ${limit}, expected a finite number >= 0`);
+  if (!(typeof limit === 'number' && limit >= 0 && limit < Infinity)) {
+    throw new OptionError(`renorm: got limit ${shown(limit)}, expected a finite number >= 0`);
   }
-  if (!(ord > 0)) throw new OptionError(`renorm: got ord ${ord}, expected a number above 0`);
+  if (!(typeof ord === 'number' && ord > 0))
+    throw new OptionError(`renorm: got ord ${shown(ord)}, expected a number above 0`);
   const at = normalizeAxis('renorm', axis, t.shape.length);
   const others = t.shape.map((_, a) => a).filter((a) => a !== at);
   const size = others.length === 0 ? abs(t) : norm(t, { ord, axis: others, keepDims: true });

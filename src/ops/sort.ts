@@ -1,7 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import { buildAll, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { scatterInto } from './along.js';
 import { batchRows, defineOp } from './define.js';
@@ -66,7 +66,7 @@ function sorted(op: string, x: Operand, axis: number, k: number | null, descendi
   const at = normalizeAxis(op, axis, t.shape.length);
   const size = t.shape[at];
   if (k !== null && !(Number.isInteger(k) && k >= 0)) {
-    throw new OptionError(`${op}: got k = ${k}, expected a whole number >= 0`);
+    throw new OptionError(`${op}: got k = ${shown(k)}, expected a whole number >= 0`);
   }
   if (k !== null && k > size) throw new ShapeError(`${op}: got k = ${k}, but axis ${axis} of [${t.shape}] has ${size}`);
   const wide = isFloat(t.dtype) ? t : cast(t, 'int32');

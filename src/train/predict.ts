@@ -12,7 +12,7 @@ import {
 import { Pipeline, type TensorDataset } from '../data/index.js';
 import { hostView } from '../dtype.js';
 import type { AnyModule, Module } from '../nn/index.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkFunction, checkOptions, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
 import { type Inputs, inputTable, Table, type TensorTree } from './batch.js';
@@ -39,6 +39,8 @@ export class Prediction<Out> implements PromiseLike<Out>, AsyncIterable<Out, voi
   private iterated = false;
 
   constructor(whole: () => Promise<Out>, batches: () => AsyncGenerator<Out, void, void>) {
+    checkFunction('Prediction', 'whole', whole);
+    checkFunction('Prediction', 'batches', batches);
     this.batches = batches;
     // One turn later it is known whether they are wanted one by one.
     this.whole = Promise.resolve().then(() => (this.iterated ? (new Promise(() => {}) as Promise<Out>) : whole()));

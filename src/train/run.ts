@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.js';
+import { checkFunction, shown } from '../options.js';
 import { EventQueue, type History, type RunEvent } from './events.js';
 
 /** What the training loop sees of its run. */
@@ -25,6 +26,10 @@ export class Run implements PromiseLike<History>, AsyncIterable<RunEvent, void, 
   private iterated = false;
 
   constructor(start: (control: RunControl) => Promise<History>, signal?: AbortSignal) {
+    checkFunction('Run', 'start', start);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new OptionError(`fit: signal is ${shown(signal)}, expected an AbortSignal`);
+    }
     const { controller, queue } = this;
     const abort = (): void => controller.abort();
     if (signal?.aborted === true) abort();

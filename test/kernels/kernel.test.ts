@@ -156,7 +156,7 @@ describe('row kernels', () => {
   });
 
   it('name an unknown function', () => {
-    expect(() => map('exq' as never, new Float32Array(1), new Float32Array(1))).toThrow(/no function exq/);
+    expect(() => map('exq' as never, new Float32Array(1), new Float32Array(1))).toThrow(/no function "exq"/);
     expect(() => map('exp', new Float32Array(1), new Float32Array(2))).toThrow(/x has 1 elements, expected 2/);
   });
 });

@@ -60,7 +60,7 @@ const WRONG: [what: string, kind: Kind, run: () => unknown, says: string][] = [
     () => ops.cast(x, 'float' as never),
     "cast: got 'float', expected float32, float64, int32, uint8, bool",
   ],
-  ['clip bounds', OptionError, () => ops.clip(x, 2, 1), 'clip: got low 2 and high 1, expected low <= high'],
+  ['clip bounds', OptionError, () => ops.clip(x, 2, 1), 'clip: got low 2 and high 1, expected numbers, low <= high'],
   ['an axis', ShapeError, () => ops.sum(x, { axis: 2 }), 'sum: axis 2 is outside a tensor of rank 2'],
   ['an axis twice', ShapeError, () => ops.sum(x, { axis: [0, -2] }), 'sum: axis 0 is given twice'],
   [
@@ -84,7 +84,7 @@ const WRONG: [what: string, kind: Kind, run: () => unknown, says: string][] = [
     'slice bounds',
     OptionError,
     () => ops.slice(x, [{ end: 0.5 }]),
-    'slice: axis 0: got  .. 0.5, expected whole numbers',
+    'slice: axis 0: got 0.5 as a bound, expected whole numbers',
   ],
   ['slice step', OptionError, () => ops.slice(x, [{ step: 0 }]), 'slice: axis 0: got step 0, expected a whole number'],
   ['slice rank', ShapeError, () => ops.slice(x, [{}, {}, {}]), 'slice: got 3 ranges for a tensor of shape [2,3]'],

@@ -55,8 +55,8 @@ export class Checkpoint implements Callback {
   private lastSave = 0;
 
   constructor(options: CheckpointOptions) {
+    checkOptions(options?.name ?? 'Checkpoint', options, CHECKPOINT);
     this.name = options.name ?? 'Checkpoint';
-    checkOptions(this.name, options, CHECKPOINT);
     const { directory, everySteps, everyMinutes, everyEpochs, keepLast = 3, keepBest = 1, monitor } = options;
     if (typeof directory !== 'string' || directory === '') {
       throw new OptionError(`${this.name}: directory is ${String(directory)}, expected a path`);
