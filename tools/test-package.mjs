@@ -9,12 +9,12 @@ import {
   checkBuild,
   checkCommand,
   checkExits,
-  checkImportTime,
   checkMissing,
   checkModules,
   checkTypes,
   checkUninstall,
 } from './release/checks.mjs';
+import { checkImport } from './release/import-budget.mjs';
 import { installed } from './release/sandbox.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -53,7 +53,7 @@ try {
       await step(`module system: ${file}`, () => checkModules(sandbox, file));
   }
   await step('the command neurite', () => checkCommand(sandbox));
-  await step('import time', () => checkImportTime(sandbox));
+  await step('what the import loads', () => checkImport(sandbox));
   for (const resolution of ['NodeNext', 'Bundler']) {
     await step(`types: ${resolution}`, () => checkTypes(sandbox, root, resolution));
   }

@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { prebuildPath, thisHost } from '../../dist/runtime/loader.js';
-import { IMPORT_LIMIT } from './targets.mjs';
 
 const TRAINED = /^trained \S/m;
 
@@ -127,43 +126,6 @@ export async function checkCommand(sandbox) {
   const own = join('node_modules', 'neurite', prebuildPath(thisHost()));
   if (!path.endsWith(own)) throw new Error(`neurite info: loaded ${path}, expected ${own}`);
   await sandbox.expectOutput([command, 'bench', '--seconds', '0.001'], /training step/);
-}
-
-/** Processor time of starting Node where the limit for the import holds, in milliseconds; a slower machine gets more. */
-const NODE_START = 40;
-
-/**
- * What importing the package takes beyond starting Node, in milliseconds. The limit is for the processor time of the quietest
- * runs: the clock also counts what other processes of the machine take.
- */
-export function checkImportTime(sandbox, rounds = 15) {
-  const [file, ...launch] = sandbox.launcher;
-  const measure = (code) => {
-    const program = `${code}; const { user, system } = process.cpuUsage(); console.log((user + system) / 1000)`;
-    const started = performance.now();
-    const { status, stdout, stderr } = spawnSync(file, [...launch, '--input-type=module', '-e', program], {
-      cwd: sandbox.app,
-      env: sandbox.environment(),
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`${code}:\n${stderr}`);
-    return { wall: performance.now() - started, cpu: Number(stdout) };
-  };
-  const bare = [];
-  const imported = [];
-  for (let i = 0; i < rounds; i++) {
-    bare.push(measure('0'));
-    imported.push(measure("import 'neurite'"));
-  }
-  const beyond = (what, choose) => choose(imported.map((m) => m[what])) - choose(bare.map((m) => m[what]));
-  const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
-  const least = beyond('cpu', (times) => Math.min(...times));
-  const start = Math.min(...bare.map((m) => m.cpu));
-  const wall = beyond('wall', median);
-  const text = `${least.toFixed(1)} ms of processor time, ${wall.toFixed(1)} ms by the clock (median of ${rounds})`;
-  const limit = IMPORT_LIMIT * Math.max(1, start / NODE_START);
-  if (least > limit) throw new Error(`import 'neurite' takes more than ${limit.toFixed(1)} ms: ${text}`);
-  return text;
 }
 
 export function checkUninstall(sandbox) {
