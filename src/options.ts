@@ -19,6 +19,12 @@ export function checkOptions(where: string, given: object, known: readonly strin
   }
 }
 
+/** Throws unless `given` is an object; `what` says of what. */
+export function checkObject(where: string, given: unknown, what = 'options'): void {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
+  throw new OptionError(`${where}: got ${shown(given)}, expected an object of ${what}`);
+}
+
 /** A value that was not expected, for messages: strings in quotes, classes and objects by name. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
@@ -38,6 +44,13 @@ export function checkFunction(where: string, what: string, value: unknown): void
 /** Throws unless `value` is an array; `of` says of what. */
 export function checkList(where: string, what: string, value: unknown, of: string): void {
   if (!Array.isArray(value)) throw new OptionError(`${where}: ${what} is ${shown(value)}, expected an array of ${of}`);
+}
+
+/** Throws unless `value` is an array or a typed array; `of` says of what. */
+export function checkArray(where: string, what: string, value: unknown, of = 'numbers'): void {
+  if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && !(value instanceof DataView))) {
+    throw new OptionError(`${where}: ${what} is ${shown(value)}, expected an array of ${of}`);
+  }
 }
 
 /** Throws unless `value` is true or false. */

@@ -1,6 +1,7 @@
 import { type DType, DTypeError, OptionError, randomState, ShapeError, Tensor, tensor } from '../core.js';
 import { checkList, checkOptions, shown, wholeNumber } from '../options.js';
 import type { Shape } from '../shape.js';
+import { checkSizes } from '../shape.js';
 import { type Fill, isMix, type Range, type Step, shapeAfter } from './steps.js';
 import { cores, Studio } from './studio.js';
 
@@ -127,6 +128,7 @@ export class Augmentation {
 
   /** The shape with channels. */
   #checked(where: string, shape: Shape): [number, number, number] {
+    checkSizes(where, shape);
     const [height, width, channels = 1] = shape;
     if (shape.length < 2 || shape.length > 3 || shape.includes(0)) {
       const hint =

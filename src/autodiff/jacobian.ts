@@ -52,7 +52,7 @@ export function jacobian<A extends readonly unknown[], R, const N extends Argnum
     throw new OptionError(`jacobian: mode is ${shown(mode)}, expected 'auto', 'forward' or 'reverse'`);
   }
   return (...args) => {
-    const list: readonly number[] = typeof argnums === 'object' ? argnums : [argnums ?? 0];
+    const list: readonly number[] = Array.isArray(argnums) ? argnums : [(argnums ?? 0) as number];
     const picked = list.map((n) => {
       if (Number.isInteger(n) && n >= 0 && n < args.length) return args[n];
       throw new GradError(`jacobian: cannot differentiate argument ${n} of a call with ${args.length} arguments`);
@@ -83,7 +83,7 @@ export function jacobian<A extends readonly unknown[], R, const N extends Argnum
       const row = blocks[outputs.indexOf(y as Tensor)];
       let next = 0;
       const trees = picked.map((tree) => mapTree(tree, () => row[next++]));
-      return typeof argnums === 'object' ? trees : trees[0];
+      return Array.isArray(argnums) ? trees : trees[0];
     }) as JacobianOf<R, GradientsOf<A, N>>;
   };
 }

@@ -1,6 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { Tensor } from '../graph/tensor.js';
 import { alias, zerosLike } from '../ops/index.js';
+import { checkFunction, checkList } from '../options.js';
 import { leaves, mapTree } from '../tree.js';
 import { type GradientOf, joinLoss, matchingTensors, rejectPromise, treeOfSources } from './arguments.js';
 import { pullBack, record, type Source, type Tape } from './reverse.js';
@@ -86,6 +87,8 @@ export function jvp<P extends readonly unknown[], R>(
   primals: P,
   tangents: { readonly [K in keyof P]: GradientOf<P[K]> },
 ): [value: R, tangent: GradientOf<R>] {
+  checkFunction('jvp', 'fn', fn);
+  checkList('jvp', 'primals', primals, 'arguments of fn');
   const { value, outputs, push } = linearize('jvp', fn as unknown as (...args: readonly unknown[]) => R, primals);
   const pushed = push(matchingTensors('jvp', 'tangent', primals, tangents));
   joinLoss(value, pushed);

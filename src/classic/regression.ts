@@ -1,5 +1,6 @@
 import type { Tensor } from '../core.js';
 import type { DataInput, TensorDataset } from '../data/index.js';
+import { checkOptions } from '../options.js';
 import { predict } from '../train/index.js';
 import { DescentModel, type LinearModelOptions } from './model.js';
 
@@ -20,6 +21,7 @@ export class LinearRegression extends DescentModel {
   protected readonly lr = 0.01;
 
   constructor(features: number, options: LinearModelOptions & { readonly outputs?: number } = {}) {
+    checkOptions('LinearRegression', options, ['outputs', 'weight', 'bias']);
     const { outputs = 1, ...rest } = options;
     super('LinearRegression', features, outputs, rest);
   }

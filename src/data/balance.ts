@@ -1,7 +1,7 @@
-import { DataError, Draws } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { DataError, Draws, OptionError } from '../core.js';
+import { checkArray, checkOptions, shown, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
-import type { TensorDataset } from './dataset.js';
+import { TensorDataset } from './dataset.js';
 import { byLabel, type Labels } from './splits.js';
 
 /**
@@ -10,6 +10,9 @@ import { byLabel, type Labels } from './splits.js';
  * @example const folds = data.stratifiedKFold(await data.labelsOf(train));
  */
 export async function labelsOf(dataset: TensorDataset): Promise<Int32Array> {
+  if (!(dataset instanceof TensorDataset)) {
+    throw new OptionError(`labelsOf: got ${shown(dataset)}, expected a TensorDataset`);
+  }
   const { y, rows, length } = dataset;
   if (sizeOf(y.shape) !== y.shape[0])
     throw new DataError(`labelsOf: y is [${y.shape}], expected one class number a sample`);
@@ -34,6 +37,7 @@ export async function labelsOf(dataset: TensorDataset): Promise<Int32Array> {
  */
 export function classWeights(labels: ArrayLike<number>, options: { readonly classes?: number } = {}): Float32Array {
   checkOptions('classWeights', options, ['classes']);
+  checkArray('classWeights', 'labels', labels);
   if (labels.length === 0) throw new DataError('classWeights: got no labels, expected at least one');
   let most = 0;
   for (let i = 0; i < labels.length; i++) {
@@ -60,6 +64,8 @@ export function classWeights(labels: ArrayLike<number>, options: { readonly clas
  * @example data.sampleWeights([0, 1, 1], [2, 0.5]); // Float32Array [2, 0.5, 0.5]
  */
 export function sampleWeights(labels: ArrayLike<number>, weights: ArrayLike<number>): Float32Array {
+  checkArray('sampleWeights', 'labels', labels);
+  checkArray('sampleWeights', 'weights', weights);
   return Float32Array.from({ length: labels.length }, (_, i) => {
     const weight = weights[labels[i]];
     if (weight === undefined) {
@@ -92,6 +98,7 @@ export interface BalancedOptions {
  */
 export function balancedSample(labels: Labels, options: BalancedOptions = {}): Int32Array {
   checkOptions('balancedSample', options, ['samples', 'seed']);
+  checkArray('balancedSample', 'labels', labels, 'classes');
   if (labels.length === 0) throw new DataError('balancedSample: got no labels, expected at least one');
   const groups = [...byLabel(labels).values()];
   const samples = wholeNumber('balancedSample: samples', options.samples ?? labels.length, groups.length);

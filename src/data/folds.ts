@@ -1,6 +1,6 @@
 import { DataError, Draws, OptionError, permutation } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
-import type { TensorDataset } from './dataset.js';
+import { checkArray, checkFunction, checkList, checkObject, checkOptions, shown, wholeNumber } from '../options.js';
+import { TensorDataset } from './dataset.js';
 import { byLabel, type Labels } from './splits.js';
 
 /** Indices of one round of cross-validation. */
@@ -50,6 +50,7 @@ export function kFold(n: number, options: KFoldOptions = {}): Fold[] {
  * @see scikit-learn, StratifiedKFold. Kohavi (1995), A study of cross-validation and bootstrap.
  */
 export function stratifiedKFold(labels: Labels, options: KFoldOptions = {}): Fold[] {
+  checkArray('stratifiedKFold', 'labels', labels, 'classes');
   const n = labels.length;
   const k = checkK('stratifiedKFold', n, options);
   const classes = byLabel(labels);
@@ -86,6 +87,7 @@ export function stratifiedKFold(labels: Labels, options: KFoldOptions = {}): Fol
  * @see scikit-learn, GroupKFold.
  */
 export function groupKFold(groups: Labels, options: { readonly k?: number } = {}): Fold[] {
+  checkArray('groupKFold', 'groups', groups, 'groups');
   const k = checkK('groupKFold', groups.length, options, ['k']);
   const lists = [...byLabel(groups)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, list]) => list);
   if (lists.length < k) {
@@ -169,6 +171,12 @@ export async function crossValidate<Figure extends string>(
   folds: readonly Fold[],
   score: (train: TensorDataset, test: TensorDataset, fold: number) => Promise<Readonly<Record<Figure, number>>>,
 ): Promise<CrossValidation<Figure>> {
+  if (!(dataset instanceof TensorDataset)) {
+    throw new OptionError(`crossValidate: dataset is ${shown(dataset)}, expected a TensorDataset`);
+  }
+  checkList('crossValidate', 'folds', folds, 'folds, as kFold gives');
+  for (const fold of folds) checkObject('crossValidate: a fold', fold, 'train and test');
+  checkFunction('crossValidate', 'score', score);
   if (folds.length === 0) throw new OptionError('crossValidate: got no folds, expected at least one');
   const results: Readonly<Record<Figure, number>>[] = [];
   for (const [f, { train, test }] of folds.entries()) {

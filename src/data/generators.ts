@@ -1,5 +1,5 @@
 import { Draws, OptionError } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { TensorDataset } from './dataset.js';
 
 /** Options every generator of points in the plane has. */
@@ -38,9 +38,10 @@ export function moons(samples: number, options: PointOptions = {}): TensorDatase
  * @see scikit-learn, make_circles.
  */
 export function circles(samples: number, options: PointOptions & { readonly factor?: number } = {}): TensorDataset {
+  checkOptions('circles', options, ['factor', 'noise', 'seed']);
   const { factor = 0.8, ...rest } = options;
-  if (!(factor >= 0 && factor < 1))
-    throw new OptionError(`circles: factor is ${String(factor)}, expected one in [0, 1)`);
+  if (!(typeof factor === 'number' && factor >= 0 && factor < 1))
+    throw new OptionError(`circles: factor is ${shown(factor)}, expected one in [0, 1)`);
   return points('circles', samples, 2, rest, (i, n, label) => {
     const t = (2 * Math.PI * i) / n;
     const r = label === 0 ? 1 : factor;
@@ -62,6 +63,7 @@ export function spirals(
   samples: number,
   options: PointOptions & { readonly arms?: number; readonly turns?: number } = {},
 ): TensorDataset {
+  checkOptions('spirals', options, ['arms', 'turns', 'noise', 'seed']);
   const { arms = 2, turns = 1.5, ...rest } = options;
   wholeNumber('spirals: arms', arms, 1);
   positive('spirals: turns', turns);

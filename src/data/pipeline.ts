@@ -1,6 +1,6 @@
 import { DTYPES, type DType, didYouMean, OptionError, randomState, type Tensor } from '../core.js';
 import type { JsonValue } from '../json.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkFunction, checkOptions, wholeNumber } from '../options.js';
 import type { Tree } from '../tree.js';
 import { TensorDataset } from './dataset.js';
 import { balanceStage, type ClassOf } from './stages/balance.js';
@@ -101,6 +101,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
 
   /** For sources that know how to continue; users call {@link Pipeline.from}. */
   constructor(stage: Stage<T>) {
+    checkFunction('Pipeline', 'open', stage?.open);
     this.#stage = stage;
   }
 

@@ -1,5 +1,5 @@
 import { DataError, OptionError, permutation } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkArray, checkList, checkOptions } from '../options.js';
 import type { TensorDataset } from './dataset.js';
 
 /** Class or group of each sample: numbers or strings, compared as they are. */
@@ -123,6 +123,7 @@ function largestRemainder(weights: readonly number[], total: number): number[] {
 function partSizes(where: string, n: number, parts: readonly number[]): readonly number[] {
   if (!Number.isSafeInteger(n) || n < 1)
     throw new OptionError(`${where}: n is ${String(n)}, expected a whole number >= 1`);
+  checkList(where, 'parts', parts, 'shares or counts');
   const total = parts.reduce((a, b) => a + b, 0);
   if (parts.length > 0 && parts.every((p) => p > 0 && p < 1)) {
     if (Math.abs(total - 1) > 1e-9) {
@@ -143,6 +144,7 @@ function partSizes(where: string, n: number, parts: readonly number[]): readonly
 }
 
 export function checkLength(what: string, labels: Labels, n: number): Labels {
+  checkArray(what, 'labels', labels, 'classes');
   if (labels.length === n) return labels;
   throw new DataError(`${what} has ${labels.length} entries, expected one for each of ${n} samples`);
 }

@@ -178,8 +178,8 @@ export interface InterpolateOptions {
  */
 export async function interpolate(dataset: TensorDataset, options: InterpolateOptions = {}): Promise<TensorDataset> {
   checkOptions('interpolate', options, ['count', 'seed']);
-  const count = wholeNumber('interpolate: count', options.count ?? dataset.length, 1);
   const rows = await rowsOf('interpolate', dataset);
+  const count = wholeNumber('interpolate: count', options.count ?? dataset.length, 1);
   const { n, width } = rows;
   const regression = isFloat(rows.made.y.dtype);
   const classes = regression ? null : samplesByClass('interpolate', rows);

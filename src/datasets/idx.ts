@@ -3,6 +3,7 @@ import { endianness } from 'node:os';
 import type { HostArray } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { macrotask } from '../macrotask.js';
+import { checkPath } from '../options.js';
 import { MAX_ELEMENTS, MAX_RANK, type Shape } from '../shape.js';
 
 /** An array read from a file: row-major values and their shape. */
@@ -50,6 +51,7 @@ interface Header {
  * Source: http://yann.lecun.com/exdb/mnist, "the IDX file format".
  */
 export async function readIdx(path: string): Promise<HostTensor> {
+  checkPath('readIdx', 'path', path);
   const file = await open(path, 'r');
   try {
     const info = await file.stat();

@@ -2,7 +2,7 @@ import type { Tensor } from '../core.js';
 import type { DataInput, TensorDataset } from '../data/index.js';
 import { OptionError } from '../errors.js';
 import type { Module } from '../nn/index.js';
-import { wholeNumber } from '../options.js';
+import { shown, wholeNumber } from '../options.js';
 import type { Callback, EpochEvent, TrainContext } from '../train/index.js';
 import { type DiagnoseOptions, diagnose } from './diagnose.js';
 import type { Diagnosis } from './report.js';
@@ -41,9 +41,12 @@ export class Monitor implements Callback {
   #steps = 0;
 
   constructor(batch: TensorDataset | { readonly x: DataInput; readonly y: DataInput }, options: MonitorOptions) {
+    if (typeof options !== 'object' || options === null) {
+      throw new OptionError(`Monitor: got ${shown(options)}, expected an object of options such as { loss: 'mse' }`);
+    }
     const { every = 1, onDiagnosis, stopOn = [], ...rest } = options;
     if (!Array.isArray(stopOn))
-      throw new OptionError(`Monitor: stopOn is ${String(stopOn)}, expected a list of warnings`);
+      throw new OptionError(`Monitor: stopOn is ${shown(stopOn)}, expected a list of warnings`);
     this.#batch = batch;
     this.#options = { print: false, ...rest };
     this.#every = wholeNumber('Monitor: every', every, 1);

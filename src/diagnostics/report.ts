@@ -1,3 +1,4 @@
+import { checkOptions } from '../options.js';
 import type { ActivationFigures, Measurements, ParameterFigures } from './measure.js';
 import type { FitVerdict } from './verdict.js';
 import { type DiagnosticWarning, percent } from './warnings.js';
@@ -13,12 +14,15 @@ export class Diagnosis implements Measurements {
   /** The pictures on one page. */
   readonly svg: string;
 
+  /** For {@link diagnose}; users call that. */
   constructor(
-    { loss, parameters, activations }: Measurements,
+    measurements: Measurements,
     warnings: readonly DiagnosticWarning[],
     verdict: FitVerdict | null,
     svg: string,
   ) {
+    checkOptions('Diagnosis', measurements, ['loss', 'parameters', 'activations']);
+    const { loss, parameters, activations } = measurements;
     this.loss = loss;
     this.parameters = parameters;
     this.activations = activations;

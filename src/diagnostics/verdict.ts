@@ -1,5 +1,5 @@
 import { DataError, OptionError } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 
 /** What a history is judged from: that of `fit`, or its JSON read back. */
 export interface Epochs {
@@ -48,8 +48,9 @@ export function verdict(history: Epochs, options: VerdictOptions = {}): FitVerdi
   checkOptions('verdict', options, ['baseline', ...SHARES]);
   const { rise = 0.05, gap = 0.2, plateau = 0.02 } = options;
   for (const [name, v] of Object.entries({ rise, gap, plateau })) {
-    if (!(v > 0 && Number.isFinite(v))) throw new OptionError(`verdict: ${name} is ${v}, expected a share > 0`);
+    if (!(Number.isFinite(v) && v > 0)) throw new OptionError(`verdict: ${name} is ${shown(v)}, expected a share > 0`);
   }
+  if (!Array.isArray(history?.epochs)) throw new DataError(`verdict: got ${shown(history)}, expected what fit returns`);
   const loss = history.epochs.map((e) => e['loss']);
   const valLoss = history.epochs.map((e) => e['valLoss']).filter((v) => v !== undefined);
   const n = loss.length;

@@ -1,4 +1,5 @@
 import { add, div, log, mul, OptionError, ShapeError, square, sub, type Tensor, where } from '../core.js';
+import { shown } from '../options.js';
 import { Bernoulli } from './bernoulli.js';
 import { Categorical } from './categorical.js';
 import { Normal } from './normal.js';
@@ -35,7 +36,7 @@ export function klDivergence(p: Distribution, q: Distribution): Tensor {
     return sub(p.expectedLog(p), q.expectedLog(p));
   }
   throw new OptionError(
-    `klDivergence: got ${p.constructor.name} and ${q.constructor.name}, expected two of one family; estimate it as the mean of ` +
+    `klDivergence: got ${shown(p)} and ${shown(q)}, expected two of one family; estimate it as the mean of ` +
       'p.logProb(x) - q.logProb(x) over x = p.sample([n])',
   );
 }

@@ -18,6 +18,7 @@ import {
   uniform as uniformNumbers,
   where,
 } from '../core.js';
+import { shown } from '../options.js';
 import { parameters, sampleShape } from './parameters.js';
 
 /**
@@ -82,6 +83,7 @@ export class Uniform {
 
   /** Whether another's support lies within this one's, as 0 or 1. */
   covers(other: Uniform): Tensor {
+    if (!(other instanceof Uniform)) throw new OptionError(`covers: got ${shown(other)}, expected a Uniform`);
     const inside = logicalAnd(lessEqual(this.low, other.low), lessEqual(other.high, this.high));
     return cast(inside, this.low.dtype);
   }

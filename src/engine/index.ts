@@ -1,5 +1,7 @@
-import type { State } from '../graph/state.js';
+import { OptionError } from '../errors.js';
+import { State } from '../graph/state.js';
 import type { Tensor } from '../graph/tensor.js';
+import { shown } from '../options.js';
 import { storageFor } from './methods.js';
 import { drain, idle, ready, readySync } from './queue.js';
 import { realizeNow } from './realize.js';
@@ -42,5 +44,6 @@ export function flushSync(): void {
 
 /** True when `cell` has a write that has not been carried out. */
 export function isPending(cell: State): boolean {
+  if (!(cell instanceof State)) throw new OptionError(`isPending: got ${shown(cell)}, expected a State or Parameter`);
   return cell.dirty;
 }

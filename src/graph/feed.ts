@@ -1,3 +1,4 @@
+import { checkFunction } from '../options.js';
 import { feedLeaf } from './leaves.js';
 import type { Tensor } from './tensor.js';
 import { graphState } from './trace.js';
@@ -8,6 +9,8 @@ import { graphState } from './trace.js';
  * `advance(n)` is called after n steps were issued (negative when a scan stopped early).
  */
 export function hostScalar(read: (step: number) => number, advance: (steps: number) => void = () => {}): Tensor {
+  checkFunction('hostScalar', 'read', read);
+  checkFunction('hostScalar', 'advance', advance);
   if (graphState.trace !== null) return feedLeaf({ read, advance });
   const value = read(0);
   advance(1);

@@ -1,3 +1,4 @@
+import { checkFunction } from '../options.js';
 import type { OpDef } from './op.js';
 import type { State } from './state.js';
 import type { Attrs, Tensor } from './tensor.js';
@@ -78,6 +79,7 @@ export function withScope<T>(name: string, fn: () => T): T {
 
 /** Reads a host value that changes what is traced (`module.training`); a compiled program is re-traced when it changes. */
 export function guarded<T>(read: () => T): T {
+  checkFunction('guarded', 'read', read);
   const value = read();
   graphState.trace?.guards.push({ read, value });
   return value;

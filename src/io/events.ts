@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { HostArray } from '../dtype.js';
 import { type NeuriteError, OptionError } from '../errors.js';
-import { wholeNumber } from '../options.js';
+import { checkArray, shown, wholeNumber } from '../options.js';
 import { type EventContent, eventRecord, histogramOf } from './event-proto.js';
 import { fileError } from './files.js';
 
@@ -68,6 +68,7 @@ export class EventWriter {
    */
   histogram(tag: string, values: HostArray | readonly number[], step: number): void {
     this.#check('histogram', tag, step);
+    checkArray(`EventWriter.histogram "${tag}"`, 'values', values);
     const histogram = histogramOf(values);
     if (histogram !== null) this.#add({ step, tag, histogram });
   }
@@ -92,7 +93,7 @@ export class EventWriter {
 
   #check(method: string, tag: string, step: number): void {
     if (typeof tag !== 'string' || tag === '') {
-      throw new OptionError(`EventWriter.${method}: tag is ${JSON.stringify(tag)}, expected a name`);
+      throw new OptionError(`EventWriter.${method}: tag is ${shown(tag)}, expected a name`);
     }
     wholeNumber(`EventWriter.${method} "${tag}": step`, step, 0);
     if (this.#closed) throw new OptionError(`EventWriter.${method} "${tag}": the writer was closed`);

@@ -1,6 +1,7 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { NeuriteError } from '../errors.js';
+import { NeuriteError, OptionError } from '../errors.js';
+import { checkFunction, checkPath, shown, wholeNumber } from '../options.js';
 import { codeOf, disk, type FileSystem, MAX_TRANSFER, nonce } from './file-system.js';
 
 /**
@@ -8,6 +9,8 @@ import { codeOf, disk, type FileSystem, MAX_TRANSFER, nonce } from './file-syste
  * @throws NeuriteError naming the path, with a hint, when the file cannot be opened; `cause` is the system's error.
  */
 export async function withFile<T>(file: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
+  checkPath('read', 'file', file);
+  checkFunction('withFile', 'use', use);
   let handle: FileHandle;
   try {
     // O_NONBLOCK: opening a named pipe must not wait for a writer that never comes.
@@ -26,6 +29,9 @@ export async function withFile<T>(file: string, use: (handle: FileHandle, size: 
 
 /** Fills `bytes` from offset `position` on; false when the file ends before. */
 export async function readFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<boolean> {
+  checkBytes('readFully', bytes);
+  wholeNumber('readFully: position', position, 0);
+  checkFunction('readFully', 'handle.read', handle?.read);
   for (let done = 0; done < bytes.length; ) {
     const length = Math.min(bytes.length - done, MAX_TRANSFER);
     const { bytesRead } = await handle.read(bytes, done, length, position + done);
@@ -33,6 +39,11 @@ export async function readFully(handle: FileHandle, bytes: Uint8Array, position:
     done += bytesRead;
   }
   return true;
+}
+
+/** Throws unless `bytes` is an Uint8Array, such as a Buffer. */
+export function checkBytes(where: string, bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) throw new OptionError(`${where}: got ${shown(bytes)}, expected a Uint8Array`);
 }
 
 /**
@@ -45,6 +56,10 @@ export async function writeFileAtomic(
   chunks: Iterable<Uint8Array>,
   system: FileSystem = disk,
 ): Promise<void> {
+  checkPath('write', 'file', file);
+  if (typeof chunks?.[Symbol.iterator] !== 'function') {
+    throw new OptionError(`write "${file}": got ${shown(chunks)}, expected chunks of bytes`);
+  }
   const directory = dirname(resolve(file));
   const temporary = join(directory, `.${basename(file)}.${process.pid}.${nonce()}.tmp`);
   let created = false;

@@ -1,11 +1,12 @@
 import { type HostArray, hostView } from '../dtype.js';
 import { FormatError, OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, checkPath, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
-import { readFully, withFile, writeFileAtomic } from './files.js';
+import { checkBytes, readFully, withFile, writeFileAtomic } from './files.js';
 import { type Fail, MAX_HEADER_END, NPY_TYPES, type NpyHeader, parseNpyHeader } from './npy-header.js';
 import { elementBytes, toHost, toRowMajor } from './npy-values.js';
 import type { TensorData } from './safetensors.js';
+import { checkData } from './safetensors.js';
 
 export interface NpyReadOptions {
   /** First row (index of axis 0) to read, default 0. */
@@ -53,6 +54,7 @@ export async function npyInfo(file: string): Promise<Pick<TensorData, 'shape' | 
 
 /** Reads the bytes of an NPY file; `label` is what messages call them. Same checks and errors as {@link readNpy}. */
 export function parseNpy(bytes: Uint8Array, label = 'buffer'): TensorData {
+  checkBytes('parseNpy', bytes);
   const fail = failing(label);
   const header = checkedHeader(bytes.subarray(0, MAX_HEADER_END), bytes.length, fail);
   const rows = rowRange(`parseNpy "${label}"`, header, {});
@@ -67,11 +69,14 @@ export function parseNpy(bytes: Uint8Array, label = 'buffer'): TensorData {
  * @example await io.writeNpy('x.npy', { dtype: 'float32', shape: [2, 1], data: Float32Array.of(1, 2) });
  */
 export async function writeNpy(file: string, tensor: TensorData): Promise<void> {
+  checkPath('writeNpy', 'file', file);
   await writeFileAtomic(file, npyChunks(`writeNpy "${file}"`, tensor));
 }
 
 /** Header and values of an NPY file of version 1.0. */
-export function npyChunks(where: string, { dtype, shape, data }: TensorData): Uint8Array[] {
+export function npyChunks(where: string, tensor: TensorData): Uint8Array[] {
+  checkData(where, tensor);
+  const { dtype, shape, data } = tensor;
   const descr = DESCR.get(dtype);
   if (descr === undefined) throw new OptionError(`${where}: dtype is ${String(dtype)}`);
   const expected = hostView(dtype, new ArrayBuffer(0), 0, 0).constructor;

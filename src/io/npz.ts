@@ -1,8 +1,9 @@
 import { FormatError, OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
-import { readFully, withFile, writeFileAtomic } from './files.js';
+import { checkOptions, checkPath, wholeNumber } from '../options.js';
+import { checkBytes, readFully, withFile, writeFileAtomic } from './files.js';
 import { npyChunks, parseNpy } from './npy.js';
 import type { TensorData } from './safetensors.js';
+import { checkTensors } from './safetensors.js';
 import { type Fail, listZip, type ReadAt, readMember, zipChunks } from './zip.js';
 
 export interface NpzReadOptions {
@@ -41,6 +42,7 @@ export async function parseNpz(
   label = 'buffer',
   options: NpzReadOptions = {},
 ): Promise<Map<string, TensorData>> {
+  checkBytes('parseNpz', bytes);
   const read: ReadAt = async (position, length) => bytes.subarray(position, position + length);
   return readAll(label, bytes.length, read, options);
 }
@@ -55,8 +57,10 @@ export async function writeNpz(
   tensors: ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>,
   options: NpzWriteOptions = {},
 ): Promise<void> {
+  checkPath('writeNpz', 'file', file);
   const where = `writeNpz "${file}"`;
   checkOptions(where, options, ['compress']);
+  checkTensors(where, tensors);
   const list = tensors instanceof Map ? [...tensors] : Object.entries(tensors as Readonly<Record<string, TensorData>>);
   const members = list.map(([name, tensor]) => {
     const problem = nameProblem(name);

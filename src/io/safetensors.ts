@@ -1,7 +1,8 @@
 import { type DType, type HostArray, hostView, itemSize } from '../dtype.js';
 import { FormatError, OptionError } from '../errors.js';
+import { checkPath, shown } from '../options.js';
 import { type Shape, sizeOf } from '../shape.js';
-import { readFully, withFile, writeFileAtomic } from './files.js';
+import { checkBytes, readFully, withFile, writeFileAtomic } from './files.js';
 import { HeaderScanner } from './json-header.js';
 import { NPY_TYPES, type NpyType } from './npy-header.js';
 import { elementBytes, toHost } from './npy-values.js';
@@ -101,6 +102,7 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  checkPath('writeSafetensors', 'file', file);
   await writeFileAtomic(
     file,
     layOut(tensors, metadata).map((c) => c.bytes),
@@ -112,6 +114,7 @@ export async function writeSafetensors(
  * @param label what messages call the bytes.
  */
 export function parseSafetensors(bytes: Uint8Array, label = 'buffer'): SafetensorsFile {
+  checkBytes('parseSafetensors', bytes);
   const header = bytes.subarray(8, 8 + headerLength(bytes.subarray(0, 8), bytes.length, label));
   const { entries, metadata } = parseHeader(header, bytes.length, label);
   const tensors = new Map<string, TensorData>();
@@ -263,11 +266,22 @@ export interface Chunk {
   readonly bytes: Uint8Array;
 }
 
+/** Throws unless `tensors` is a map or an object of values by name. */
+export function checkTensors(where: string, tensors: unknown): void {
+  if (typeof tensors === 'object' && tensors !== null && !Array.isArray(tensors) && !ArrayBuffer.isView(tensors))
+    return;
+  throw new OptionError(`${where}: got ${shown(tensors)}, expected { dtype, shape, data } by name`);
+}
+
 /** The file as chunks: header, then the tensors by dtype and name, as the reference implementation orders them. */
 export function layOut(
   tensors: ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>,
   metadata: Readonly<Record<string, string>>,
 ): Chunk[] {
+  checkTensors('writeSafetensors', tensors);
+  if (typeof metadata !== 'object' || metadata === null) {
+    throw new OptionError(`writeSafetensors: metadata is ${shown(metadata)}, expected strings by name`);
+  }
   const list = [
     ...(tensors instanceof Map ? tensors : Object.entries(tensors as Readonly<Record<string, TensorData>>)),
   ];
@@ -306,10 +320,17 @@ export function layOut(
   ];
 }
 
+/** Throws unless `t` is `{ dtype, shape, data }` of a known dtype. */
+export function checkData(where: string, t: TensorData): void {
+  if (typeof t !== 'object' || t === null || !Array.isArray(t.shape) || !ArrayBuffer.isView(t.data)) {
+    throw new OptionError(`${where}: got ${shown(t)}, expected { dtype, shape, data }`);
+  }
+  if (!DTYPE_NAMES.has(t.dtype)) throw new OptionError(`${where} has unknown dtype ${shown(t.dtype)}`);
+}
+
 function checkTensor(name: string, t: TensorData): void {
   if (name === '__metadata__') throw new OptionError('writeSafetensors: a tensor cannot be named "__metadata__"');
-  if (!DTYPE_NAMES.has(t.dtype))
-    throw new OptionError(`writeSafetensors: tensor "${name}" has unknown dtype ${t.dtype}`);
+  checkData(`writeSafetensors: tensor "${name}"`, t);
   const expected = hostView(t.dtype, new ArrayBuffer(0), 0, 0).constructor;
   if (t.data.constructor !== expected) {
     throw new OptionError(

@@ -19,7 +19,7 @@ import {
   where,
 } from '../core.js';
 import { checkLabels } from '../losses/index.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, wholeNumber } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
 import type { Metric } from './metric.js';
 
@@ -61,9 +61,10 @@ export function accuracy(options: { threshold?: number; name?: string } = {}): M
  * @throws OptionError for another k.
  * @example metrics.topKAccuracy(5);
  */
-export function topKAccuracy(k: number, { name = `top${k}Accuracy` }: { name?: string } = {}): Metric {
-  if (!Number.isInteger(k) || k < 1)
-    throw new OptionError(`topKAccuracy: k is ${String(k)}, expected a whole number >= 1`);
+export function topKAccuracy(k: number, options: { name?: string } = {}): Metric {
+  checkOptions('topKAccuracy', options, ['name']);
+  wholeNumber('topKAccuracy: k', k, 1);
+  const { name = `top${k}Accuracy` } = options;
   return {
     name,
     init: 0,

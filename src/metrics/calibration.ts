@@ -1,5 +1,5 @@
 import { cast, DataError, equal, max, OptionError, ShapeError } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkArray, checkOptions, wholeNumber } from '../options.js';
 import { eachRow, packed, predicted, probabilities, scored } from './columns.js';
 import type { StreamMetric } from './metric.js';
 
@@ -38,6 +38,8 @@ export function reliability(
   options: { readonly bins?: number } = {},
 ): Reliability {
   checkOptions('reliability', options, ['bins']);
+  checkArray('reliability', 'probabilities', probabilities);
+  checkArray('reliability', 'outcomes', outcomes);
   if (probabilities.length !== outcomes.length) {
     throw new ShapeError(
       `reliability: got ${probabilities.length} probabilities and ${outcomes.length} outcomes, expected as many`,

@@ -1,5 +1,5 @@
 import { DataError, OptionError } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkArray, checkOptions } from '../options.js';
 import { eachRow, packed, predicted, scored } from './columns.js';
 import { confusionMatrix } from './confusion-matrix.js';
 import type { StreamMetric } from './metric.js';
@@ -161,6 +161,7 @@ export function classificationReport(
   options: { readonly classes?: number } = {},
 ): ClassificationReport {
   checkOptions('classificationReport', options, ['classes']);
+  checkArray('classificationReport', 'labels', labels, 'classes');
   if (labels.length === 0) throw new DataError('classificationReport: got no labels, expected at least one');
   return reportOf(confusionMatrix(labels, predictions, options));
 }

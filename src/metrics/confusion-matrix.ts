@@ -1,4 +1,5 @@
 import { DataError, OptionError, ShapeError } from '../core.js';
+import { checkArray, checkOptions, shown } from '../options.js';
 
 /**
  * Counts of label against prediction: row = label, column = prediction, as in scikit-learn.
@@ -15,6 +16,9 @@ export function confusionMatrix(
   predictions: ArrayLike<number>,
   options: { readonly classes?: number } = {},
 ): number[][] {
+  checkArray('confusionMatrix', 'labels', labels, 'classes');
+  checkArray('confusionMatrix', 'predictions', predictions, 'classes');
+  checkOptions('confusionMatrix', options, ['classes']);
   if (labels.length !== predictions.length) {
     throw new ShapeError(
       `confusionMatrix: got ${labels.length} labels and ${predictions.length} predictions, expected as many`,
@@ -22,7 +26,7 @@ export function confusionMatrix(
   }
   let classes = options.classes ?? 0;
   if (!Number.isSafeInteger(classes) || classes < 0) {
-    throw new OptionError(`confusionMatrix: classes is ${String(classes)}, expected a whole number >= 1`);
+    throw new OptionError(`confusionMatrix: classes is ${shown(classes)}, expected a whole number >= 1`);
   }
   for (const [what, list] of [
     ['label', labels],

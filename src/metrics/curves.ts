@@ -1,5 +1,5 @@
 import { DataError, OptionError, ShapeError } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkArray, checkOptions } from '../options.js';
 import { eachRow, packed, rankScore, scored } from './columns.js';
 import type { StreamMetric } from './metric.js';
 
@@ -141,6 +141,8 @@ function pr({ tp, fp, thresholds, positives }: Sweep): PrecisionRecallCurve {
 }
 
 function checked(what: string, labels: ArrayLike<number>, scores: ArrayLike<number>): [ArrayLike<number>, number[]] {
+  checkArray(what, 'labels', labels);
+  checkArray(what, 'scores', scores);
   if (labels.length !== scores.length) {
     throw new ShapeError(`${what}: got ${labels.length} labels and ${scores.length} scores, expected as many`);
   }

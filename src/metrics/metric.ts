@@ -1,4 +1,5 @@
-import { DataError, type HostArray, type Tensor } from '../core.js';
+import { DataError, type HostArray, OptionError, Tensor } from '../core.js';
+import { shown } from '../options.js';
 
 /**
  * A figure that is a function of a sum: a graph function gives the sum over one batch, so that a compiled evaluation
@@ -44,6 +45,15 @@ export interface Accumulator {
 /** Either kind, as `fit` and `evaluate` take them. */
 export type AnyMetric = Metric | StreamMetric;
 
+/** Throws unless `metric` is one. */
+function checkMetric(where: string, metric: AnyMetric): void {
+  if (typeof metric === 'object' && metric !== null && typeof metric.batch === 'function') {
+    if ('accumulator' in metric ? typeof metric.accumulator === 'function' : typeof metric.finish === 'function')
+      return;
+  }
+  throw new OptionError(`${where}: metric is ${shown(metric)}, expected one such as metrics.accuracy()`);
+}
+
 /** Collects a metric on the host, in float64. */
 export class RunningMetric {
   readonly metric: AnyMetric;
@@ -52,6 +62,7 @@ export class RunningMetric {
   #stream: Accumulator | null = null;
 
   constructor(metric: AnyMetric) {
+    checkMetric('RunningMetric', metric);
     this.metric = metric;
     this.reset();
   }
@@ -88,6 +99,13 @@ export class RunningMetric {
  * @example await measure(metrics.rocAuc(), await predict(model, test), test.y);
  */
 export async function measure(metric: AnyMetric, outputs: Tensor, labels: Tensor): Promise<number> {
+  checkMetric('measure', metric);
+  for (const [what, x] of [
+    ['outputs', outputs],
+    ['labels', labels],
+  ] as const) {
+    if (!(x instanceof Tensor)) throw new OptionError(`measure: ${what} is ${shown(x)}, expected a Tensor`);
+  }
   const count = outputs.shape[0];
   if (count === 0) throw new DataError(`${metric.name}: got outputs [${outputs.shape}], expected at least one sample`);
   const running = new RunningMetric(metric);

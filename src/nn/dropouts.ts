@@ -1,5 +1,5 @@
 import { add, bernoulli, dropout, mul, OptionError, ones, ShapeError, type Tensor, where } from '../core.js';
-import { showShape } from './describe.js';
+import { checkTensor, showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
 function checkProbability(name: string, p: number): void {
@@ -126,6 +126,7 @@ export class AlphaDropout extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     const { p } = this;
     if (!this.training || p === 0) return x;
     if (p === 1) return mul(x, 0);

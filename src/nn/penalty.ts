@@ -1,5 +1,6 @@
 import { abs, add, type Differentiable, mul, OptionError, type Parameter, square, sum, type Tensor } from '../core.js';
 import { checkOptions } from '../options.js';
+import { checkTensor } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
 /** A scalar that grows with the values of a tensor, to be added to a loss. */
@@ -102,6 +103,7 @@ export class ActivityRegularization extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     const n = Math.max(1, x.shape[0] ?? 1);
     if (this.l1 > 0) this.addLoss(l1(this.l1 / n)(x));
     if (this.l2 > 0) this.addLoss(l2(this.l2 / n)(x));

@@ -8,6 +8,7 @@ import {
   Tensor,
   zeros,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
 import type { AnyModule, Module } from './module.js';
@@ -31,8 +32,10 @@ export function summarize(
   modules: ReadonlyMap<string, AnyModule>,
   cells: ReadonlyMap<string, State>,
   inputShape: Shape | undefined,
-  { dtype = 'float32' }: SummaryOptions,
+  options: SummaryOptions,
 ): string {
+  checkOptions('summary', options, ['dtype']);
+  const { dtype = 'float32' } = options;
   const shapes = inputShape === undefined ? null : outputShapes(root, inputShape, dtype);
   const own = new Map<AnyModule, Parameter[]>();
   let trainable = 0;

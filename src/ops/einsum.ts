@@ -1,6 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
+import { shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { mul } from './elementwise.js';
 import { matmul } from './matmul.js';
@@ -18,6 +19,7 @@ const WHAT = 'expected letters for axes, "..." for the rest and "," between oper
 
 /** Letters of each operand and of the result; "..." becomes numbers counted from the back, which broadcast. */
 function parseEquation(equation: string, operands: readonly Tensor[]): { inputs: string[][]; output: string[] } {
+  if (typeof equation !== 'string') throw new ShapeError(`einsum: got ${shown(equation)} as the equation, ${WHAT}`);
   const compact = equation.replaceAll(' ', '');
   const [left, right, extra] = compact.split('->');
   const terms = left.split(',');

@@ -2,7 +2,7 @@ import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { f64Words, type Lowering, type RefArray } from '../graph/op.js';
 import { type Attrs, buildAll, type Tensor } from '../graph/tensor.js';
 import { checkOptions } from '../options.js';
-import { type Shape, sameShape, sizeOf } from '../shape.js';
+import { checkSizes, type Shape, sameShape, sizeOf } from '../shape.js';
 import { checkDType, defineOp } from './define.js';
 import { add, div, mul, neg, rsqrt, square, sub } from './elementwise.js';
 import { broadcastTo, expandDims, reshape } from './movement.js';
@@ -421,6 +421,7 @@ export function layerNorm(x: Operand, normalizedShape: Shape, options: Normalize
 
 /** Rows and columns of `x` seen as samples of `normalizedShape`. */
 function rowsOf(op: string, t: Tensor, normalizedShape: Shape): { rows: Tensor; cols: number } {
+  checkSizes(op, normalizedShape, 'normalizedShape');
   const lead = t.shape.length - normalizedShape.length;
   const cols = sizeOf(normalizedShape);
   if (lead < 0 || normalizedShape.length === 0 || cols === 0 || !sameShape(t.shape.slice(lead), normalizedShape)) {

@@ -1,7 +1,8 @@
 import { type DType, isFloat } from '../dtype.js';
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { f64Words, type OpDef, type RefArray } from '../graph/op.js';
-import { type Attrs, build, buildAll, type Tensor } from '../graph/tensor.js';
+import { type Attrs, build, buildAll, Tensor } from '../graph/tensor.js';
+import { checkList, shown } from '../options.js';
 import { type Shape, sameShape, sizeOf } from '../shape.js';
 import { greater, lessEqual, logicalAnd, notEqual, where } from './compare.js';
 import { arange } from './create.js';
@@ -450,7 +451,13 @@ export function sumSquares(xs: readonly Tensor[]): Tensor {
  * @see PyTorch, torch.nn.utils.clip_grad_norm_
  */
 export function clipScale(grads: readonly Tensor[], maxNorm: number): Tensor {
-  if (!(maxNorm > 0)) throw new OptionError(`clipScale: got maxNorm = ${maxNorm}, expected a number > 0`);
+  checkList('clipScale', 'grads', grads, 'tensors');
+  for (const g of grads) {
+    if (!(g instanceof Tensor))
+      throw new OptionError(`clipScale: got ${shown(g)} among the gradients, expected tensors`);
+  }
+  if (!(typeof maxNorm === 'number' && maxNorm > 0))
+    throw new OptionError(`clipScale: got maxNorm = ${shown(maxNorm)}, expected a number > 0`);
   for (const { dtype } of grads) checkDType('clipScale', dtype, 'float');
   const sums = (['float32', 'float64'] as const).flatMap((dtype) => {
     const list = grads.filter((g) => g.dtype === dtype);

@@ -1,12 +1,13 @@
 import type { DType, FloatDType } from '../dtype.js';
+import { knownDType } from '../dtype.js';
 import { DTypeError, OptionError, TraceError } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
 import { f64Words, type Lowering, type OpDef } from '../graph/op.js';
 import { nextOpIndex, opDraw } from '../graph/rng.js';
 import { type Attrs, build, type Tensor } from '../graph/tensor.js';
 import { graphState } from '../graph/trace.js';
-import { checkOptions } from '../options.js';
-import { type Shape, sizeOf } from '../shape.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
+import { checkSizes, type Shape, sizeOf } from '../shape.js';
 import { equal, where } from './compare.js';
 import { type ArrayReference, defineOp } from './define.js';
 import { mul } from './elementwise.js';
@@ -91,6 +92,7 @@ function random(op: OpDef, shape: Shape, a: number, b: number, dtype: DType): Te
   if (dtype !== 'float32' && dtype !== 'float64') {
     throw new DTypeError(`${op.name}: got ${dtype}, expected float32 or float64; cast the result`);
   }
+  checkSizes(op.name, shape);
   return build(op, [], { shape: [...shape], a, b, dtype, index: nextOpIndex() });
 }
 
@@ -141,6 +143,7 @@ export function normal(shape: Shape, options: { mean?: number; std?: number; dty
 export function bernoulli(shape: Shape, options: { p?: number; dtype?: DType } = {}): Tensor {
   checkOptions('bernoulli', options, ['p', 'dtype']);
   const { p = 0.5, dtype = 'float32' } = options;
+  knownDType('bernoulli', dtype);
   checkProbability('bernoulli', p);
   return cast(random(randomOps.bernoulli, shape, p, 0, dtype === 'float64' ? 'float64' : 'float32'), dtype);
 }
@@ -162,7 +165,9 @@ export function dropout(x: Operand, p: number): Tensor {
 }
 
 function checkProbability(op: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new OptionError(`${op}: got p = ${p}, expected a probability in [0, 1]`);
+  if (!(typeof p === 'number' && p >= 0 && p <= 1)) {
+    throw new OptionError(`${op}: got p = ${shown(p)}, expected a probability in [0, 1]`);
+  }
 }
 
 /** Where numbers drawn on the host come from: the next index of the stream, as a random op would take it. */
@@ -181,10 +186,10 @@ function hostDraw(what: string): Draw {
  * @example seed(1); hostNormals(3); // Float64Array
  */
 export function hostNormals(n: number): Float64Array {
-  return normals(n, hostDraw('hostNormals'));
+  return normals(wholeNumber('hostNormals: n', n, 0), hostDraw('hostNormals'));
 }
 
 /** `n` uniform numbers in [0, 1), 53 random bits each; otherwise as {@link hostNormals}. @throws TraceError inside `compile` */
 export function hostUniforms(n: number): Float64Array {
-  return uniforms(n, hostDraw('hostUniforms'));
+  return uniforms(wholeNumber('hostUniforms: n', n, 0), hostDraw('hostUniforms'));
 }

@@ -196,7 +196,7 @@ describe('edges', () => {
     expect(klDivergence(new Uniform(0, 2), new Uniform(0, 1)).itemSync()).toBe(Infinity);
     expect(klDivergence(new Normal(0, 1), new Normal(1, 1)).itemSync()).toBe(0.5);
     expect(() => klDivergence(new Normal(0, 1), new Uniform(0, 1))).toThrow(
-      'klDivergence: got Normal and Uniform, expected two of one family; estimate it',
+      'klDivergence: got a Normal and a Uniform, expected two of one family; estimate it',
     );
     expect(() => klDivergence(p, new Categorical({ probs: tensor([1, 1]) }))).toThrow(ShapeError);
   });

@@ -1,6 +1,6 @@
 import { OptionError } from '../../core.js';
 import type { JsonValue } from '../../json.js';
-import { checkOptions } from '../../options.js';
+import { checkOptions, shown } from '../../options.js';
 import {
   type Plateau,
   type PlateauOptions,
@@ -29,7 +29,7 @@ export class LearningRateSchedule implements Callback {
     const { by = 'step' } = options;
     if (typeof schedule !== 'function') {
       throw new OptionError(
-        `${this.name}: schedule is ${String(schedule)}, expected a function such as schedules.cosine(…)`,
+        `${this.name}: schedule is ${shown(schedule)}, expected a function such as schedules.cosine(…)`,
       );
     }
     if (by !== 'step' && by !== 'epoch') {
@@ -70,6 +70,9 @@ export class ReduceOnPlateau implements Callback {
   private saved: PlateauState | null = null;
 
   constructor(options: ReduceOnPlateauOptions = {}) {
+    if (typeof options !== 'object' || options === null) {
+      throw new OptionError(`ReduceOnPlateau: got ${shown(options)}, expected an object of options`);
+    }
     const { monitor = 'valLoss', name = 'ReduceOnPlateau', ...plateau } = options;
     reduceOnPlateau(plateau.minLr ?? 0, plateau); // checks the options
     this.name = name;

@@ -54,6 +54,7 @@ export class EarlyStopping implements Callback {
   private loaded = false;
 
   constructor(options: EarlyStoppingOptions = {}) {
+    checkOptions(options?.name ?? 'EarlyStopping', options, EARLY_STOPPING);
     const {
       monitor = 'valLoss',
       patience = 0,
@@ -63,7 +64,6 @@ export class EarlyStopping implements Callback {
       startFromEpoch = 0,
     } = options;
     this.name = options.name ?? 'EarlyStopping';
-    checkOptions(this.name, options, EARLY_STOPPING);
     this.monitor = monitor;
     this.patience = wholeNumber(`${this.name}: patience`, patience, 0);
     this.minDelta = number(this.name, 'minDelta', minDelta, 0);
