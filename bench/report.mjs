@@ -168,10 +168,23 @@ ${table(['setting', 'threads', 'steps/s', 'of the ideal', 'chosen'], rows)}
 `;
 }
 
+function imports(record) {
+  const rows = record.rows.map((r) => [r.case, `${r.cpuMs} ms`, `${r.wallMs} ms`]);
+  return `## Importing the package
+
+${when(record)} The packed package, installed in an empty folder; beyond what the empty program takes, the first row. Processor time
+is the least of ${record.rounds} rounds, the clock's their median. \`import 'neurite'\` reads ${record.scripts} scripts of ${(record.bytes / 1e6).toFixed(2)} MB
+and loads Node's ${record.builtins.join(', ')}; how much that may be, \`npm run test:package\` checks.
+
+${table(['import of', 'processor time', 'by the clock'], rows)}
+`;
+}
+
 const parts = [
   ['kernels', kernels],
   ['train', train],
   ['pool', pool],
+  ['import', imports],
   [undefined, compare],
 ].flatMap(([kind, write]) => {
   const record = latest(kind);
@@ -190,10 +203,11 @@ npm run bench:probe     # what the machine gives
 npm run bench:kernels   # single kernels
 npm run bench:train     # whole training steps
 npm run bench:pool      # the thread pool short of CPUs
+npm run bench:import    # what importing the package costs
 npm run bench:compare   # the MNIST job against other libraries
 npm run bench:report    # writes this page
 \`\`\`
 
 ${parts.join('\n')}`;
 writeFileSync(here('../docs/benchmarks.md'), `${text.trimEnd()}\n`);
-console.log(`docs/benchmarks.md: ${parts.length} of 4 sections, from ${records.length} records`);
+console.log(`docs/benchmarks.md: ${parts.length} of 5 sections, from ${records.length} records`);

@@ -8,7 +8,7 @@ import { IMPORT_BUDGET } from './targets.mjs';
  *   test/package/consumer
  * @returns {Promise<{builtins: string[], scripts: {url: string, length: number}[]}>}
  */
-async function importLoads(sandbox) {
+export async function importLoads(sandbox) {
   const ask = async (what) => JSON.parse(await sandbox.expectOutput(['loaded.mjs', what], /^\[.*\]$/m));
   return { builtins: await ask('builtins'), scripts: await ask('scripts') };
 }
