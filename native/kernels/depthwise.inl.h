@@ -114,7 +114,7 @@ NEURITE_INLINE void depthwise_tile(const DepthwiseTile<T>& t) {
       for (int j = 0; j < Columns; ++j) acc[j][v] = mul_add(read(x + j * pixel + v * V::lanes), weight, acc[j][v]);
     }
   }
-  store_tile<T, Columns, NV>(acc, t.out);
+  store_tile<T, Columns, NV>(acc, t.out, 0, t.out.cols, t.out.ldc);
 }
 
 // All channels of so many columns.
@@ -124,9 +124,7 @@ NEURITE_NOINLINE void depthwise_columns(DepthwiseTile<T> t, int64_t channels) no
   const auto advance = [&](int64_t n) {
     t.from += n;
     t.weights += n;
-    t.out.c += n;
-    if (t.out.bias != nullptr) t.out.bias += n;
-    if (t.out.gate != nullptr) t.out.gate += n;
+    t.out.advance(n);
     channels -= n;
   };
   t.out.cols = NV * lanes;
@@ -146,12 +144,7 @@ NEURITE_NOINLINE void depthwise_columns(DepthwiseTile<T> t, int64_t channels) no
 template <class T>
 void depthwise(const DepthwiseArgs<T>& args, Range rows) noexcept {
   const int64_t c = args.c, plane = args.from_size[0] * args.from_size[1] * args.from_size[2];
-  GemmArgs<T> row{};
-  row.c = args.to;
-  row.act = args.act;
-  row.act_grad = args.act_grad;
-  row.aux = args.aux;
-  const Epilogue<T> epilogue(row);
+  const Epilogue epilogue(args.act, args.act_grad);
   int64_t offset[kMaxDepthwiseTaps], weight_at[kMaxDepthwiseTaps];
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     const int64_t height = r % args.to_size[1], depth = r / args.to_size[1] % args.to_size[0];
@@ -193,9 +186,8 @@ void depthwise(const DepthwiseArgs<T>& args, Range rows) noexcept {
       }
     });
     if (epilogue.finishes) {
-      row.c = args.to + first * c;
-      row.aux = args.aux == nullptr ? nullptr : args.aux + first * c;
-      finish_row(row, 0, 0, args.to_size[2] * c);
+      const T* const aux = args.aux == nullptr ? nullptr : args.aux + first * c;
+      finish(args.act, args.act_grad, args.to + first * c, aux, args.to_size[2] * c);
     }
   }
 }

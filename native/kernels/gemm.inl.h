@@ -122,22 +122,23 @@ int64_t gemm_scratch(const GemmArgs<T>& args, int64_t rows, int64_t cols) noexce
   return bytes > turned ? bytes : turned;
 }
 
-template <class T>
-struct Epilogue {  // what is left for after the last block of k
+// What is left for after the last product: relu and gates are the tile's own work, the rest is left to finish().
+struct Epilogue {
   bool relu, gates, finishes;
-  explicit NEURITE_INLINE Epilogue(const GemmArgs<T>& args) {
-    relu = args.act == Activation::RELU;
-    const bool plain = relu || args.act == Activation::IDENTITY;
-    gates = plain && args.act_grad == Activation::RELU;
-    finishes = !plain || (args.act_grad != Activation::IDENTITY && !gates);
+  NEURITE_INLINE Epilogue(Activation act, Activation act_grad) {
+    relu = act == Activation::RELU;
+    const bool plain = relu || act == Activation::IDENTITY;
+    gates = plain && act_grad == Activation::RELU;
+    finishes = !plain || (act_grad != Activation::IDENTITY && !gates);
   }
+  template <class T>
   NEURITE_INLINE void set(TileArgs<T>& t, const GemmArgs<T>& args, int64_t i, int64_t j, bool last) const {
-    t.c = args.c + i * args.ldc + j;
-    t.ldc = args.ldc;
-    t.bias = last && args.bias != nullptr ? args.bias + j : nullptr;
-    t.relu = last && relu;
-    t.gate = last && gates ? args.aux + i * args.ldaux + j : nullptr;
-    t.ldgate = last && gates ? args.ldaux : 0;
+    t.out.c = args.c + i * args.ldc + j;
+    t.out.ldc = args.ldc;
+    t.out.bias = last && args.bias != nullptr ? args.bias + j : nullptr;
+    t.out.relu = last && relu;
+    t.out.gate = last && gates ? args.aux + i * args.ldaux + j : nullptr;
+    t.ldgate = args.ldaux;
   }
 };
 
@@ -146,7 +147,7 @@ template <class T>
 NEURITE_INLINE void gemm_stream(const GemmArgs<T>& args, Range rows, Range cols, T* sums) {
   using V = Vec<T>;
   const Plan<T> p = plan(args);
-  const Epilogue<T> epilogue(args);
+  const Epilogue epilogue(args.act, args.act_grad);
   const int64_t mr = rows.end - rows.begin, i = rows.begin;
   TileArgs<T> t{};
   t.panels = 1;
@@ -177,12 +178,12 @@ NEURITE_INLINE void gemm_stream(const GemmArgs<T>& args, Range rows, Range cols,
             t.from = k == k0 ? nullptr : sums + (at - j0);
             t.ldfrom = ldsums;
             epilogue.set(t, args, i, at, ends && last);
-            t.cols = n;
+            t.out.cols = n;
             t.add = ends && (block > 0 || args.accumulate);
             if (!ends) {
-              t.c = sums + (at - j0);
-              t.ldc = ldsums;
-              t.cols = round_up(n, V::lanes);
+              t.out.c = sums + (at - j0);
+              t.out.ldc = ldsums;
+              t.out.cols = round_up(n, V::lanes);
             }
             const int64_t vectors = divide_up(n, V::lanes);
             if (args.trans_a) {
@@ -227,7 +228,7 @@ void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexce
 template <class T>
 NEURITE_INLINE void gemm_swapped(const GemmArgs<T>& args, Range rows, Range cols, T* scratch) {
   using V = Vec<T>;
-  const Epilogue<T> epilogue(args);
+  const Epilogue epilogue(args.act, args.act_grad);
   const int64_t height = rows.end - rows.begin, width = cols.end - cols.begin, ld = round_up(height, V::lanes);
   GemmArgs<T> turned = swapped(args);
   turned.a += cols.begin * (turned.trans_a ? 1 : turned.lda);
@@ -265,7 +266,7 @@ void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexce
   if (swaps(args)) return gemm_swapped(args, rows, cols, static_cast<T*>(scratch));
   if (streams(args)) return gemm_stream(args, rows, cols, static_cast<T*>(scratch));
   const Plan<T> p = plan(args);
-  const Epilogue<T> epilogue(args);
+  const Epilogue epilogue(args.act, args.act_grad);
   T* const panels = static_cast<T*>(scratch);
   T* const packed = panels + round_up(p.block_k * smaller(p.block_n, round_up(cols.end - cols.begin, V::lanes)), 64);
   const int64_t room = packed_rows<T>(Tile<T>::rows) * p.block_k + V::lanes, full = p.width / V::lanes;
@@ -299,7 +300,7 @@ void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexce
           TileArgs<T> t{};
           t.k = kn;
           t.panels = divide_up(jn, p.width);
-          t.cols = jn;
+          t.out.cols = jn;
           t.add = block > 0 || args.accumulate;
           if (in_place || (i == rows.begin && j < copied)) {
             t.b = args.b + k0 * args.ldb + j;
