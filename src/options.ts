@@ -53,6 +53,11 @@ export function checkArray(where: string, what: string, value: unknown, of = 'nu
   }
 }
 
+/** Whether `for await` can go over it; text is none. */
+export function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
+}
+
 /** Throws unless `value` is true or false. */
 export function checkFlag(where: string, what: string, value: unknown): void {
   if (typeof value !== 'boolean') throw new OptionError(`${where}: ${what} is ${shown(value)}, expected true or false`);

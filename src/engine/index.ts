@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.js';
 import { State } from '../graph/state.js';
-import type { Tensor } from '../graph/tensor.js';
+import { Tensor } from '../graph/tensor.js';
 import { shown } from '../options.js';
 import { storageFor } from './methods.js';
 import { drain, idle, ready, readySync } from './queue.js';
@@ -20,14 +20,22 @@ export { type Unique, type UniqueOptions, unique, uniqueSync } from './unique.js
  * @example await realize(a, b); // one run for both
  */
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+  checkTensors('realize', tensors);
   realizeNow(tensors, false);
   for (const t of tensors) await ready(storageFor(t, false));
 }
 
 /** The same, waiting on this thread. */
 export function realizeSync(...tensors: readonly Tensor[]): void {
+  checkTensors('realizeSync', tensors);
   realizeNow(tensors, true);
   for (const t of tensors) readySync(storageFor(t, true));
+}
+
+function checkTensors(where: string, tensors: readonly unknown[]): void {
+  for (const t of tensors) {
+    if (!(t instanceof Tensor)) throw new OptionError(`${where}: got ${shown(t)}, expected tensors`);
+  }
 }
 
 /** Carries out pending writes (assign, optimizer.update) and resolves when everything queued is done. */

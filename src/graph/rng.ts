@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.js';
+import { shown } from '../options.js';
 import { graphState } from './trace.js';
 
 /**
@@ -92,6 +93,9 @@ export function randomState(): RandomState {
   return { seed: [low, high], counters: { ...counters } };
 }
 export function restoreRandomState(state: RandomState): void {
+  if (!Array.isArray(state?.seed) || typeof state.counters !== 'object' || state.counters === null) {
+    throw new OptionError(`restoreRandomState: got ${shown(state)}, expected what randomState() gives`);
+  }
   const [low, high] = state.seed;
   Object.assign(counters, state.counters);
   const { base } = eras[era];

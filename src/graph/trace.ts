@@ -68,6 +68,7 @@ export function noteBuilt(node: Tensor): void {
 
 /** Runs `fn` with `name` appended to the module path that nodes remember for messages. */
 export function withScope<T>(name: string, fn: () => T): T {
+  checkFunction('withScope', 'fn', fn);
   const before = graphState.scope;
   graphState.scope = before === '' ? name : `${before}.${name}`;
   try {

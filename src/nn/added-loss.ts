@@ -1,4 +1,5 @@
 import { isFloat, ShapeError, Tensor } from '../core.js';
+import { checkFunction } from '../options.js';
 
 let collecting: Tensor[] | null = null;
 
@@ -20,6 +21,7 @@ export function noteLoss(label: string, loss: Tensor): void {
  * const loss = added.reduce((a, b) => add(a, b), mse(output, y));
  */
 export function collectLosses<R>(fn: () => R): [result: R, losses: Tensor[]] {
+  checkFunction('collectLosses', 'fn', fn);
   const outer = collecting;
   const losses: Tensor[] = [];
   collecting = losses;

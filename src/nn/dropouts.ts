@@ -1,4 +1,5 @@
 import { add, bernoulli, dropout, mul, OptionError, ones, ShapeError, type Tensor, where } from '../core.js';
+import { checkOptions } from '../options.js';
 import { checkTensor, showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
@@ -36,6 +37,7 @@ abstract class PartDropout extends Module {
 }
 
 function channelMask(layer: PartDropout, x: Tensor, axes: readonly string[]): readonly number[] {
+  checkTensor(layer.label, x);
   if (x.shape.length !== axes.length) {
     throw new ShapeError(`${layer.label}: got ${showShape(x.shape)}, expected [${axes.join(', ')}]`);
   }
@@ -81,8 +83,10 @@ export class Dropout2d extends PartDropout {
  */
 export class DropPath extends PartDropout {
   readonly mode: 'row' | 'batch';
-  constructor(p = 0.5, { mode = 'row' }: { mode?: 'row' | 'batch' } = {}) {
+  constructor(p = 0.5, options: { mode?: 'row' | 'batch' } = {}) {
     super(p);
+    checkOptions('DropPath', options, ['mode']);
+    const { mode = 'row' } = options;
     if (mode !== 'row' && mode !== 'batch') {
       throw new OptionError(`DropPath: mode is ${String(mode)}, expected 'row' or 'batch'`);
     }
@@ -90,6 +94,7 @@ export class DropPath extends PartDropout {
   }
 
   protected override maskShape(x: Tensor): readonly number[] {
+    checkTensor(this.label, x);
     if (x.shape.length === 0) throw new ShapeError(`${this.label}: got a scalar, expected [batch, …]`);
     return x.shape.map((d, a) => (a === 0 && this.mode === 'row' ? d : 1));
   }

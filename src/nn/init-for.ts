@@ -1,8 +1,9 @@
 import { OptionError, Parameter, type Shape, ShapeError } from '../core.js';
 import { didYouMean } from '../errors.js';
 import { checkOptions } from '../options.js';
-import { sizeOf } from '../shape.js';
+import { checkSizes, sizeOf } from '../shape.js';
 import { ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from './activations.js';
+import { checkModule } from './describe.js';
 import * as init from './init.js';
 import type { AnyModule, Module } from './module.js';
 import {
@@ -28,6 +29,7 @@ import {
  * @see PyTorch, torch.nn.init (fan calculation).
  */
 export function fansOf(shape: Shape): { fanIn: number; fanOut: number } {
+  checkSizes('init.fansOf', shape);
   if (shape.length < 2) throw new ShapeError(`init.fansOf: got [${shape}], expected two axes or more`);
   const kernel = sizeOf(shape.slice(2));
   return { fanIn: shape[1] * kernel, fanOut: shape[0] * kernel };
@@ -105,6 +107,7 @@ interface Rule {
  * @see Glorot and Bengio (2010); He et al. (2015); Klambauer et al. (2017).
  */
 export function initFor(model: Module, options: InitForOptions = {}): Map<string, ActivationName> {
+  checkModule('initFor', model);
   checkOptions('initFor', options, ['activation', 'distribution']);
   const { activation: fallback = 'linear', distribution = 'normal' } = options;
   gain(fallback);

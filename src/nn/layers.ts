@@ -1,6 +1,6 @@
 import { dropout, OptionError, reshape, ShapeError, type Tensor } from '../core.js';
 import { sizeOf } from '../shape.js';
-import { showShape } from './describe.js';
+import { checkTensor, showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
 /**
@@ -23,6 +23,7 @@ export class Flatten extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     const { startDim } = this;
     if (startDim > 0 && x.shape.length <= startDim) {
       throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected at least ${startDim + 1} axes`);

@@ -1,9 +1,9 @@
 import { FormatError, info, type JsonValue, OptionError, randomState, restoreRandomState } from '../core.js';
 import { readSafetensors, writeSafetensors } from '../io/index.js';
 import { parseExact, stringifyExact } from '../json.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, checkPath } from '../options.js';
 import { type AnyTransformer, fromJSON, type TransformerState } from '../preprocess/index.js';
-import { showType } from './describe.js';
+import { checkModule, showType } from './describe.js';
 import { checkVersion, FORMAT_METADATA, tensorsOf } from './load.js';
 import type { AnyModule, Module } from './module.js';
 import { decodeModule, encodeModule, layerClasses, type ModuleClass, type Registry } from './module-config.js';
@@ -46,6 +46,8 @@ export interface LoadedModel<M extends AnyModule = Module> {
  * @example await nn.saveModel(model, 'iris.safetensors', { preprocessing: scaler, classes: ['setosa', 'versicolor'] });
  */
 export async function saveModel(model: AnyModule, file: string, options: SaveModelOptions = {}): Promise<void> {
+  checkModule('saveModel', model);
+  checkPath('saveModel', 'file', file);
   const where = `saveModel "${file}"`;
   checkOptions(where, options, ['preprocessing', 'classes', 'registry']);
   const { preprocessing, classes, registry } = options;

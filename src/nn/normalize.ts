@@ -1,5 +1,6 @@
 import { DataError, OptionError, ShapeError, State, sub, type Tensor, tensor } from '../core.js';
 import type { TensorDataset } from '../data/index.js';
+import { shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
@@ -41,6 +42,9 @@ export class Normalize extends Module {
    * @example const normalize = await nn.Normalize.fit(train); // MNIST: mean 0.1307, std 0.3081
    */
   static async fit(dataset: TensorDataset): Promise<Normalize> {
+    if (typeof dataset?.batches !== 'function') {
+      throw new OptionError(`Normalize.fit: got ${shown(dataset)}, expected a TensorDataset`);
+    }
     let [count, mean, squares]: [number, number[], number[]] = [0, [], []];
     for await (const [x] of dataset.batches({ batchSize: Math.min(BATCH, dataset.length) })) {
       if (x.shape.length < 2) throw new ShapeError(`Normalize.fit: got ${showShape(x.shape)}, expected […, channels]`);

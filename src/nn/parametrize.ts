@@ -16,7 +16,9 @@ import {
   sum,
   type Tensor,
 } from '../core.js';
+import { checkOptions } from '../options.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
+import { checkModule } from './describe.js';
 import { type AnyModule, Module, type ModuleConfig } from './module.js';
 
 /**
@@ -150,6 +152,7 @@ export function parametrize<M extends AnyModule>(
   name: string,
   make: (w: Parameter) => Parametrization,
 ): M {
+  checkModule(op, layer);
   const fields = layer as unknown as Parametrized;
   const weight = fields[name];
   if (weight instanceof Parametrization) {
@@ -198,7 +201,9 @@ export interface WeightNormOptions {
  * @example const layer = nn.weightNorm(new nn.Linear(8, 4));
  * @see Salimans and Kingma (2016), Weight normalization; PyTorch, torch.nn.utils.parametrizations.weight_norm.
  */
-export function weightNorm<M extends AnyModule>(layer: M, { name = 'weight', axis = 0 }: WeightNormOptions = {}): M {
+export function weightNorm<M extends AnyModule>(layer: M, options: WeightNormOptions = {}): M {
+  checkOptions('weightNorm', options, ['name', 'axis']);
+  const { name = 'weight', axis = 0 } = options;
   return parametrize('weightNorm', layer, name, (w) => new WeightNorm(w, axisOf('weightNorm', w, axis)));
 }
 
@@ -251,6 +256,7 @@ export function spectralNorm<M extends AnyModule>(layer: M, options: SpectralNor
  * @see PyTorch, torch.nn.utils.parametrize.remove_parametrizations.
  */
 export function removeParametrization<M extends AnyModule>(layer: M, name = 'weight'): M {
+  checkModule('removeParametrization', layer);
   const fields = layer as unknown as Parametrized;
   const made = fields[name];
   if (!(made instanceof Parametrization)) {

@@ -1,5 +1,5 @@
 import { abs, add, type Differentiable, mul, OptionError, type Parameter, square, sum, type Tensor } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkFunction, checkOptions, shown } from '../options.js';
 import { checkTensor } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
@@ -73,6 +73,11 @@ export function weightPenalty(
   penalty: Penalty,
   where: (path: string, parameter: Parameter) => boolean = () => true,
 ): Tensor {
+  if (typeof model?.trainableCells !== 'function') {
+    throw new OptionError(`weightPenalty: got ${shown(model)} as model, expected an nn.Module`);
+  }
+  checkFunction('weightPenalty', 'penalty', penalty);
+  checkFunction('weightPenalty', 'where', where);
   const chosen = [...model.trainableCells()].filter(([path, cell]) => where(path, cell));
   if (chosen.length === 0) throw new OptionError('weightPenalty: no trainable parameter is chosen; look at where');
   return chosen.map(([, cell]) => penalty(cell.read())).reduce((a, b) => add(a, b));

@@ -19,6 +19,7 @@ import {
 } from '../core.js';
 import { checkOptions } from '../options.js';
 import { sizeOf } from '../shape.js';
+import { checkModule } from './describe.js';
 import type { AnyModule, ModuleConfig } from './module.js';
 import { Parametrization, parametrize } from './parametrize.js';
 
@@ -61,6 +62,7 @@ const OPTIONS = ['amount', 'scope', 'where'];
 
 /** Masked weights of a model, masked now if they are not yet. */
 function masked(op: string, model: AnyModule, where: PruneOptions['where']): Pruned[] {
+  checkModule(op, model);
   const chosen: Pruned[] = [];
   for (const [path, layer] of model.namedModules()) {
     if (layer instanceof Pruned) continue;

@@ -11,7 +11,9 @@ import {
   stopGradient,
   Tensor,
 } from '../core.js';
+import { checkOptions, shown } from '../options.js';
 import { sizeOf } from '../shape.js';
+import { checkModule } from './describe.js';
 import type { AnyModule, Module } from './module.js';
 import { Parametrization } from './parametrize.js';
 import { Pruned } from './prune.js';
@@ -54,9 +56,14 @@ export interface SparsityOptions {
 export async function sparsity<In extends unknown[]>(
   model: Module<In, unknown>,
   x?: Tensor,
-  { threshold = 0 }: SparsityOptions = {},
+  options: SparsityOptions = {},
 ): Promise<LayerSparsity[]> {
-  if (!(threshold >= 0)) throw new OptionError(`sparsity: threshold is ${String(threshold)}, expected a number >= 0`);
+  checkModule('sparsity', model);
+  checkOptions('sparsity', options, ['threshold']);
+  const { threshold = 0 } = options;
+  if (!(typeof threshold === 'number' && threshold >= 0)) {
+    throw new OptionError(`sparsity: threshold is ${shown(threshold)}, expected a number >= 0`);
+  }
   const modules = model.namedModules();
   const modes = [...modules.values()].map((m) => [m, m.training] as const);
   model.eval();

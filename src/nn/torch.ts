@@ -1,7 +1,8 @@
 import { FormatError, OptionError, type Shape, Tensor } from '../core.js';
 import { readSafetensors, type TensorData, withFile, writeSafetensors } from '../io/index.js';
-import { checkOptions } from '../options.js';
+import { checkObject, checkOptions, checkPath } from '../options.js';
 import { sameShape } from '../shape.js';
+import { checkModule } from './describe.js';
 import { type LoadReport, tensorsOf } from './load.js';
 import type { AnyModule, Module } from './module.js';
 import { imageAxes, reorder } from './torch-order.js';
@@ -45,6 +46,8 @@ export async function importTorch(
   options: ImportTorchOptions = {},
 ): Promise<LoadReport> {
   const where = typeof source === 'string' ? `importTorch "${source}"` : 'importTorch';
+  checkModule(where, model);
+  if (typeof source !== 'string') checkObject(where, source, 'tensors by name, or the path of a file');
   checkOptions(where, options, ['prefixes', 'strict', 'inputShape']);
   const { prefixes = {}, strict = true, inputShape } = options;
   const tensors = typeof source === 'string' ? await fileTensors(where, source) : await valuesOf(where, source);
@@ -78,6 +81,8 @@ async function valuesOf(
  * @example await nn.exportTorch(model, 'for-torch.safetensors');
  */
 export async function exportTorch(model: AnyModule, file: string, options: TorchNames = {}): Promise<void> {
+  checkModule('exportTorch', model);
+  checkPath('exportTorch', 'file', file);
   const where = `exportTorch "${file}"`;
   checkOptions(where, options, ['prefixes', 'inputShape']);
   const back = Object.entries(options.prefixes ?? {}).map(([torch, ours]) => [ours, torch] as const);

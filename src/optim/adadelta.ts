@@ -1,7 +1,7 @@
 import type { RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkRange } from './options.js';
+import { checkRange, withDefaults } from './options.js';
 
 export interface AdadeltaOptions extends OptimizerOptions {
   /** Decay of the averages of g² and of the squared steps, in [0, 1] (default 0.9). */
@@ -28,7 +28,7 @@ export class Adadelta extends FusedOptimizer<'adadelta'> {
   protected readonly attrs: RuleAttrs['adadelta'];
 
   constructor(options: AdadeltaOptions = {}) {
-    super({ lr: 1, ...options }, ['rho', 'eps']);
+    super(withDefaults({ lr: 1 }, options), ['rho', 'eps']);
     const { rho = 0.9, eps = 1e-6 } = options;
     checkRange(this.name, 'rho', rho, 0, 1);
     checkRange(this.name, 'eps', eps, 0);

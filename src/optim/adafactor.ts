@@ -2,7 +2,7 @@ import type { RuleAttrs } from '../core.js';
 import { OptionError } from '../errors.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkRange } from './options.js';
+import { checkRange, withDefaults } from './options.js';
 
 export interface AdafactorOptions extends OptimizerOptions {
   /** Exponent of the decay of the averages, <= 0: their newest value weighs t^β₂ (default −0.8). */
@@ -33,7 +33,7 @@ export class Adafactor extends FusedOptimizer<'adafactor'> {
   protected readonly attrs: RuleAttrs['adafactor'];
 
   constructor(options: AdafactorOptions = {}) {
-    super({ lr: 1e-2, decoupledWeightDecay: true, ...options }, ['beta2Decay', 'eps', 'd']);
+    super(withDefaults({ lr: 1e-2, decoupledWeightDecay: true }, options), ['beta2Decay', 'eps', 'd']);
     const { beta2Decay = -0.8, eps: [eps1, eps2] = [null, 1e-3], d = 1 } = options;
     if (!(beta2Decay <= 0 && beta2Decay > -Infinity)) {
       throw new OptionError(`${this.name}: beta2Decay is ${String(beta2Decay)}, expected a finite number <= 0`);

@@ -1,7 +1,7 @@
 import type { RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkFlag, checkRange } from './options.js';
+import { checkFlag, checkRange, withDefaults } from './options.js';
 
 export interface AdagradOptions extends OptimizerOptions {
   /** Decay of the learning rate, >= 0 (default 0): update t, counted from 0, uses lr / (1 + t·lrDecay). */
@@ -34,7 +34,7 @@ export class Adagrad extends FusedOptimizer<'adagrad'> {
   protected readonly attrs: RuleAttrs['adagrad'];
 
   constructor(options: AdagradOptions = {}) {
-    super({ lr: 1e-2, ...options }, ['lrDecay', 'initialAccumulatorValue', 'eps', 'epsInSqrt']);
+    super(withDefaults({ lr: 1e-2 }, options), ['lrDecay', 'initialAccumulatorValue', 'eps', 'epsInSqrt']);
     const { lrDecay = 0, initialAccumulatorValue = 0, eps = 1e-10, epsInSqrt = false } = options;
     checkRange(this.name, 'lrDecay', lrDecay, 0);
     checkRange(this.name, 'initialAccumulatorValue', initialAccumulatorValue, 0);

@@ -1,7 +1,7 @@
 import type { RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkBetas, checkRange } from './options.js';
+import { checkBetas, checkRange, withDefaults } from './options.js';
 
 export interface AdamaxOptions extends OptimizerOptions {
   /** Decay of the average of g and of the norm, each in [0, 1) (default [0.9, 0.999]). */
@@ -28,7 +28,7 @@ export class Adamax extends FusedOptimizer<'adamax'> {
   protected readonly attrs: RuleAttrs['adamax'];
 
   constructor(options: AdamaxOptions = {}) {
-    super({ lr: 2e-3, ...options }, ['betas', 'eps']);
+    super(withDefaults({ lr: 2e-3 }, options), ['betas', 'eps']);
     const { eps = 1e-8 } = options;
     const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);
@@ -67,7 +67,7 @@ export class NAdam extends FusedOptimizer<'nadam'> {
   protected readonly attrs: RuleAttrs['nadam'];
 
   constructor(options: NAdamOptions = {}) {
-    super({ lr: 2e-3, ...options }, ['betas', 'eps', 'momentumDecay']);
+    super(withDefaults({ lr: 2e-3 }, options), ['betas', 'eps', 'momentumDecay']);
     const { eps = 1e-8, momentumDecay = 4e-3 } = options;
     const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);

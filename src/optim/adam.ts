@@ -1,7 +1,7 @@
 import type { RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkBetas, checkFlag, checkRange } from './options.js';
+import { checkBetas, checkFlag, checkRange, withDefaults } from './options.js';
 
 export interface AdamOptions extends OptimizerOptions {
   /** Decay of the averages of g and g², each in [0, 1) (default [0.9, 0.999]). */
@@ -63,6 +63,6 @@ export class Adam extends FusedOptimizer<'adam'> {
  */
 export class AdamW extends Adam {
   constructor(options: AdamOptions = {}) {
-    super({ weightDecay: 1e-2, decoupledWeightDecay: true, ...options });
+    super(withDefaults({ weightDecay: 1e-2, decoupledWeightDecay: true }, options));
   }
 }

@@ -1,5 +1,5 @@
-import { compile, DataError, isFloat, matmul, OptionError, reshape, ShapeError, type Tensor, tensor } from '../core.js';
-import { checkOptions } from '../options.js';
+import { compile, DataError, isFloat, matmul, OptionError, reshape, ShapeError, Tensor, tensor } from '../core.js';
+import { checkOptions, shown } from '../options.js';
 import { checkRange } from './options.js';
 import { dot, plus, type Vector } from './vectors.js';
 
@@ -32,6 +32,9 @@ export async function conjugateGradient(
   options: ConjugateGradientOptions = {},
 ): Promise<{ readonly x: Tensor; readonly residual: number; readonly iterations: number; readonly success: boolean }> {
   checkOptions('conjugateGradient', options, ['x0', 'tolerance', 'maxIterations']);
+  for (const x of typeof a === 'function' ? [b] : [a, b]) {
+    if (!(x instanceof Tensor)) throw new OptionError(`conjugateGradient: got ${shown(x)}, expected a Tensor`);
+  }
   const [n] = b.shape;
   const { dtype } = b;
   if (b.shape.length !== 1 || !isFloat(dtype)) {
@@ -43,7 +46,7 @@ export async function conjugateGradient(
   const { tolerance = dtype === 'float64' ? 1e-12 : 1e-6, maxIterations = n, x0 } = options;
   checkRange('conjugateGradient', 'tolerance', tolerance, 0);
   if (!(Number.isSafeInteger(maxIterations) && maxIterations >= 1)) {
-    throw new OptionError(`conjugateGradient: maxIterations is ${String(maxIterations)}, expected a whole number >= 1`);
+    throw new OptionError(`conjugateGradient: maxIterations is ${shown(maxIterations)}, expected a whole number >= 1`);
   }
   const times = compile((v: Tensor) => (typeof a === 'function' ? a(v) : reshape(matmul(a, reshape(v, [n, 1])), [n])));
   const toTensor = (v: Vector) => tensor(dtype === 'float64' ? v : Float32Array.from(v), { dtype });

@@ -12,9 +12,9 @@ import {
   tensor,
 } from '../core.js';
 import { ShapeError } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkObject, checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
-import { checkFlag, checkRange } from './options.js';
+import { checkFlag, checkRange, checkTrainable } from './options.js';
 
 export interface EMAOptions {
   /** Weight of the old average, β in [0, 1) (default 0.999): about the last 1 / (1 − β) updates count. */
@@ -48,6 +48,7 @@ export class EMA {
   readonly #steps = new Map<string, State>();
 
   constructor(model: Differentiable, options: EMAOptions = {}) {
+    checkTrainable('EMA', model);
     checkOptions('EMA', options, ['decay', 'biasCorrection']);
     const { decay = 0.999, biasCorrection = false } = options;
     checkRange('EMA', 'decay', decay, 0, 1, true);
@@ -84,6 +85,7 @@ export class EMA {
 
   /** Gives the averages to `model`, by default the one that is followed. @throws OptionError when it lacks a parameter. */
   copyTo(model: Differentiable = this.#model): void {
+    checkTrainable('EMA.copyTo', model);
     this.#bind();
     const target = model.trainableCells();
     for (const [path, { average }] of this.#cells) {
@@ -104,6 +106,7 @@ export class EMA {
 
   /** Replaces the averages by those of {@link stateDict}. @throws OptionError, ShapeError, changing nothing, when they do not fit. */
   loadStateDict(dict: Readonly<Record<string, Tensor>>): void {
+    checkObject('EMA.loadStateDict', dict, 'tensors, as stateDict() gives');
     this.#bind();
     const counts = [...this.#steps].map(([dtype, step]) => [`step.${dtype}`, step] as const);
     const cells = new Map([...counts, ...[...this.#cells].map(([path, { average }]) => [path, average] as const)]);

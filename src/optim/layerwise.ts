@@ -1,7 +1,7 @@
 import type { RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkBetas, checkRange } from './options.js';
+import { checkBetas, checkRange, withDefaults } from './options.js';
 
 export interface LARSOptions extends OptimizerOptions {
   /** In [0, 1] (default 0.9). */
@@ -32,7 +32,7 @@ export class LARS extends FusedOptimizer<'lars'> {
   protected readonly attrs: RuleAttrs['lars'];
 
   constructor(options: LARSOptions = {}) {
-    super({ lr: 0.1, ...options }, ['momentum', 'trustCoefficient', 'eps']);
+    super(withDefaults({ lr: 0.1 }, options), ['momentum', 'trustCoefficient', 'eps']);
     const { momentum = 0.9, trustCoefficient = 1e-3, eps = 1e-8 } = options;
     checkRange(this.name, 'momentum', momentum, 0, 1);
     checkRange(this.name, 'trustCoefficient', trustCoefficient, 0);
@@ -74,7 +74,7 @@ export class LAMB extends FusedOptimizer<'lamb'> {
   protected readonly attrs: RuleAttrs['lamb'];
 
   constructor(options: LAMBOptions = {}) {
-    super({ weightDecay: 1e-2, decoupledWeightDecay: true, ...options }, ['betas', 'eps']);
+    super(withDefaults({ weightDecay: 1e-2, decoupledWeightDecay: true }, options), ['betas', 'eps']);
     const { eps = 1e-6 } = options;
     const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.999]);
     checkRange(this.name, 'eps', eps, 0);

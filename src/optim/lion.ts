@@ -1,7 +1,7 @@
 import type { RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkBetas } from './options.js';
+import { checkBetas, withDefaults } from './options.js';
 
 export interface LionOptions extends OptimizerOptions {
   /** Weights of the average in the direction and in the next average, each in [0, 1) (default [0.9, 0.99]). */
@@ -25,7 +25,7 @@ export class Lion extends FusedOptimizer<'lion'> {
   protected readonly attrs: RuleAttrs['lion'];
 
   constructor(options: LionOptions = {}) {
-    super({ lr: 1e-4, decoupledWeightDecay: true, ...options }, ['betas']);
+    super(withDefaults({ lr: 1e-4, decoupledWeightDecay: true }, options), ['betas']);
     const [beta1, beta2] = checkBetas(this.name, options.betas, [0.9, 0.99]);
     this.betas = [beta1, beta2];
     this.attrs = { beta1, beta2 };

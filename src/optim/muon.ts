@@ -2,7 +2,7 @@ import type { RuleAttrs, Tensor } from '../core.js';
 import { OptionError } from '../errors.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions, ParameterStep, StepResult, StepSettings } from './optimizer.js';
-import { checkFlag, checkRange } from './options.js';
+import { checkFlag, checkRange, withDefaults } from './options.js';
 
 export interface MuonOptions extends OptimizerOptions {
   /** In [0, 1) (default 0.95). */
@@ -49,7 +49,7 @@ export class Muon extends FusedOptimizer<'muon'> {
 
   constructor(options: MuonOptions = {}) {
     const known = ['momentum', 'nesterov', 'nsSteps', 'nsCoefficients', 'eps', 'adjustLr'];
-    super({ weightDecay: 0.1, decoupledWeightDecay: true, ...options }, known);
+    super(withDefaults({ weightDecay: 0.1, decoupledWeightDecay: true }, options), known);
     const { momentum = 0.95, nesterov = true, nsSteps = 5, eps = 1e-7, adjustLr = 'original' } = options;
     const { nsCoefficients = [3.4445, -4.775, 2.0315] } = options;
     checkRange(this.name, 'momentum', momentum, 0, 1, true);

@@ -17,8 +17,10 @@ import {
   tensor,
   valueAndGrad,
 } from '../core.js';
+import { checkFunction, shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { leaves, mapTree } from '../tree.js';
+import { checkTrainable } from './options.js';
 import type { Vector } from './vectors.js';
 
 /** A scalar function of one flat vector, evaluated by compiled programs. */
@@ -81,9 +83,10 @@ export async function objectiveOfTensors<X extends Unknowns>(
   fn: (x: X) => Tensor,
   x0: X,
 ): Promise<{ readonly objective: Objective; readonly unflatten: (x: Vector) => X }> {
+  checkFunction(where, 'fn', fn);
   const tensors = leaves(x0).map((leaf) => {
     if (leaf instanceof Tensor) return leaf;
-    throw new GradError(`${where}: got ${String(leaf)} among the unknowns, expected tensors`);
+    throw new GradError(`${where}: got ${shown(leaf)} among the unknowns, expected tensors`);
   });
   const dtype = oneDType(where, tensors);
   const shapes = tensors.map((t) => t.shape);
@@ -102,6 +105,8 @@ export async function objectiveOfModel(
   model: Differentiable,
   fn: () => Tensor,
 ): Promise<{ readonly objective: Objective; readonly restore: (x: Vector) => Promise<void> }> {
+  checkTrainable(where, model);
+  checkFunction(where, 'fn', fn);
   const cells: readonly Parameter[] = [...new Set(model.trainableCells().values())];
   const dtype = oneDType(where, cells);
   const shapes = cells.map((c) => c.shape);

@@ -28,9 +28,9 @@ import {
   where,
 } from '../core.js';
 import { didYouMean, ShapeError } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkList, checkObject, checkOptions, shown } from '../options.js';
 import { type Shape, sameShape } from '../shape.js';
-import { checkRange, type LearningRate, learningRateAt } from './options.js';
+import { checkRange, checkTrainable, type LearningRate, learningRateAt } from './options.js';
 
 /** Parameters, chosen by path, that differ from the others in learning rate or weight decay. */
 export interface ParameterGroup {
@@ -186,19 +186,21 @@ export abstract class Optimizer {
 
   /** @param known names of the options the optimizer takes beside {@link OptimizerOptions}. */
   constructor(options: OptimizerOptions = {}, known: readonly string[] = []) {
+    checkList(this.name, 'known', known, 'names');
+    checkOptions(this.name, options, [...COMMON, ...known]);
     const { lr = 1e-3, weightDecay = 0, maximize = false, l1 = 0, clipNorm, clipValue, groups = [] } = options;
     const { decoupledWeightDecay = false, decayExempt, accumulate = 1, maxNorm } = options;
-    checkOptions(this.name, options, [...COMMON, ...known]);
     checkRate(this.name, 'lr', lr);
     checkRange(this.name, 'weightDecay', weightDecay, 0);
     checkRange(this.name, 'l1', l1, 0);
     for (const [what, limit] of Object.entries({ clipNorm, clipValue, maxNorm })) {
       if (limit === undefined || (typeof limit === 'number' && limit > 0 && Number.isFinite(limit))) continue;
-      throw new OptionError(`${this.name}: ${what} is ${String(limit)}, expected a finite number > 0`);
+      throw new OptionError(`${this.name}: ${what} is ${shown(limit)}, expected a finite number > 0`);
     }
     if (!Number.isSafeInteger(accumulate) || accumulate < 1) {
-      throw new OptionError(`${this.name}: accumulate is ${String(accumulate)}, expected a whole number >= 1`);
+      throw new OptionError(`${this.name}: accumulate is ${shown(accumulate)}, expected a whole number >= 1`);
     }
+    checkList(this.name, 'groups', groups, 'groups such as { params, lr }');
     for (const [i, group] of groups.entries()) {
       const where = `${this.name}: groups[${i}]`;
       checkOptions(where, group, ['params', 'lr', 'weightDecay']);
@@ -364,8 +366,9 @@ export abstract class Optimizer {
    * @throws OptionError, changing nothing, when keys are missing or unknown.
    */
   async loadStateDict(dict: Readonly<Record<string, Tensor>>): Promise<void> {
-    const { step, accumulated, ...rest } = dict;
     const where = `${this.name}.loadStateDict`;
+    checkObject(where, dict, 'tensors, as stateDict() gives');
+    const { step, accumulated, ...rest } = dict;
     const suffixes = ['step', ...this.#cellNames];
     const found = new Map<string, Record<string, Tensor>>();
     for (const [key, value] of Object.entries(rest)) {
@@ -434,6 +437,7 @@ export abstract class Optimizer {
   }
 
   #bind(model: Differentiable): Differentiable {
+    checkTrainable(`${this.name}.update`, model);
     this.#model ??= model;
     if (this.#model === model) return model;
     throw new OptionError(`${this.name}.update: got another model than the first time; make a new ${this.name} for it`);

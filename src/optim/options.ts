@@ -1,5 +1,5 @@
-import { OptionError } from '../core.js';
-import { shown } from '../options.js';
+import { type Differentiable, OptionError } from '../core.js';
+import { checkObject, shown } from '../options.js';
 
 /** A learning rate, or a schedule: learning rate from the number of updates before. */
 export type LearningRate = number | ((step: number) => number);
@@ -27,6 +27,18 @@ export function checkRange(
   throw new OptionError(`${where}: ${what} is ${shown(value)}, expected ${range}`);
 }
 
+/** The options of an optimizer, over its own defaults. */
+export function withDefaults<T extends object>(defaults: Partial<T>, options: T): T {
+  checkObject('optimizer', options);
+  return { ...defaults, ...options };
+}
+
+/** Throws unless `model` has trainable cells, as every nn.Module has. */
+export function checkTrainable(where: string, model: unknown): void {
+  if (typeof (model as Partial<Differentiable> | null | undefined)?.trainableCells === 'function') return;
+  throw new OptionError(`${where}: got ${shown(model)} as model, expected an nn.Module`);
+}
+
 /** The betas given, or `initial`; throws unless they are two numbers in [0, 1). */
 export function checkBetas(
   where: string,
@@ -41,8 +53,4 @@ export function checkBetas(
   return [betas[0], betas[1]];
 }
 
-/** Throws unless `value` is true or false. */
-export function checkFlag(where: string, what: string, value: unknown): void {
-  if (typeof value !== 'boolean')
-    throw new OptionError(`${where}: ${what} is ${String(value)}, expected true or false`);
-}
+export { checkFlag } from '../options.js';

@@ -1,7 +1,7 @@
 import type { RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkFlag, checkRange } from './options.js';
+import { checkFlag, checkRange, withDefaults } from './options.js';
 
 export interface RMSpropOptions extends OptimizerOptions {
   /** Decay of the average of g², in [0, 1) (default 0.99). */
@@ -38,7 +38,7 @@ export class RMSprop extends FusedOptimizer<'rmsprop'> {
   protected readonly attrs: RuleAttrs['rmsprop'];
 
   constructor(options: RMSpropOptions = {}) {
-    super({ lr: 1e-2, ...options }, ['alpha', 'eps', 'epsInSqrt', 'momentum', 'centered']);
+    super(withDefaults({ lr: 1e-2 }, options), ['alpha', 'eps', 'epsInSqrt', 'momentum', 'centered']);
     const { alpha = 0.99, eps = 1e-8, epsInSqrt = false, momentum = 0, centered = false } = options;
     checkRange(this.name, 'alpha', alpha, 0, 1, true);
     checkRange(this.name, 'eps', eps, 0);

@@ -1,7 +1,7 @@
 import { OptionError, type RuleAttrs } from '../core.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
-import { checkRange } from './options.js';
+import { checkRange, withDefaults } from './options.js';
 
 export interface RpropOptions extends OptimizerOptions {
   /** Factors of a step size when the gradient's sign changed, in (0, 1), and when it did not, > 1 (default [0.5, 1.2]). */
@@ -29,7 +29,7 @@ export class Rprop extends FusedOptimizer<'rprop'> {
   protected readonly attrs: RuleAttrs['rprop'];
 
   constructor(options: RpropOptions = {}) {
-    super({ lr: 1e-2, ...options }, ['etas', 'stepSizes']);
+    super(withDefaults({ lr: 1e-2 }, options), ['etas', 'stepSizes']);
     const { etas = [0.5, 1.2], stepSizes = [1e-6, 50] } = options;
     const [etaMinus, etaPlus] = etas;
     const [stepMin, stepMax] = stepSizes;
@@ -78,7 +78,7 @@ export class DeltaBarDelta extends FusedOptimizer<'deltaBarDelta'> {
   protected readonly attrs: RuleAttrs['deltaBarDelta'];
 
   constructor(options: DeltaBarDeltaOptions = {}) {
-    super({ lr: 1e-2, ...options }, ['kappa', 'phi', 'theta']);
+    super(withDefaults({ lr: 1e-2 }, options), ['kappa', 'phi', 'theta']);
     const { kappa = 1e-3, phi = 0.1, theta = 0.7 } = options;
     checkRange(this.name, 'kappa', kappa, 0);
     checkRange(this.name, 'phi', phi, 0, 1, true);

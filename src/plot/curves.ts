@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.js';
 import type { PrecisionRecallCurve, Reliability, RocCurve } from '../metrics/index.js';
-import { checkOptions } from '../options.js';
+import { checkObject, checkOptions } from '../options.js';
 import { PLOT_OPTIONS, type PlotOptions, sizeOf } from './check.js';
 import { INK } from './colours.js';
 import type { Area } from './frame.js';
@@ -49,6 +49,7 @@ export function precisionRecall(
   options: PlotOptions & { readonly baseline?: number } = {},
 ): string {
   const where = 'precisionRecall';
+  checkObject(where, options);
   const { baseline, ...rest } = options;
   if (baseline !== undefined && !(baseline >= 0 && baseline <= 1)) {
     throw new OptionError(`${where}: baseline is ${baseline}, expected the share of positives in [0, 1]`);

@@ -2,7 +2,7 @@ import { isFloat, Tensor, tensor } from '../core.js';
 import { type DataInput, TensorDataset } from '../data/index.js';
 import { DataError, OptionError, ShapeError } from '../errors.js';
 import type { Module } from '../nn/index.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkObject, checkOptions, wholeNumber } from '../options.js';
 import { type AxesOptions, checkRange, extent, PLOT_OPTIONS, type PlotOptions, sizeOf } from './check.js';
 import { colourOf, INK, rgbOf } from './colours.js';
 import { contour, type Grid } from './contours.js';
@@ -181,6 +181,7 @@ async function outputsOf(where: string, model: BoundaryModel, flat: Float32Array
 }
 
 async function samples(where: string, data: TensorDataset | { readonly x: DataInput; readonly y: DataInput }) {
+  if (!(data instanceof TensorDataset)) checkObject(`${where}: data`, data, 'x and y');
   const dataset = data instanceof TensorDataset ? data : new TensorDataset(data.x, data.y);
   const { value } = await dataset.batches({ batchSize: dataset.length }).next();
   const [x, y] = value as [Tensor, Tensor];

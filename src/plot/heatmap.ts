@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkArray, checkList, checkOptions } from '../options.js';
 import { checkRange, extent, isLog, PLOT_OPTIONS, type PlotOptions, type ScaleName, sizeOf } from './check.js';
 import { type ColourMap, colourAt, hexOf, inkOn } from './colours.js';
 import { type Area, frame } from './frame.js';
@@ -56,6 +56,7 @@ export function confusionMatrix(matrix: Matrix, options: ConfusionMatrixOptions 
   const where = 'confusionMatrix';
   checkOptions(where, options, [...PLOT_OPTIONS, 'classes', 'normalize']);
   const { classes, normalize = false, ...rest } = options;
+  checkMatrix(where, matrix);
   const n = matrix.length;
   const shares = matrix.map((row, i) => {
     if (row.length !== n)
@@ -85,6 +86,11 @@ export function confusionMatrix(matrix: Matrix, options: ConfusionMatrixOptions 
   return drawHeatmap(where, shares, { ...words, ...rest, ...size, rows: names, columns: names }, show);
 }
 
+function checkMatrix(where: string, values: Matrix): void {
+  checkList(where, 'matrix', values, 'rows');
+  for (const [i, row] of values.entries()) checkArray(where, `row ${i}`, row);
+}
+
 function drawHeatmap(
   where: string,
   values: Matrix,
@@ -92,6 +98,7 @@ function drawHeatmap(
   show: (v: number, i: number, j: number) => string,
 ): string {
   checkOptions(where, options, OPTIONS);
+  checkMatrix(where, values);
   const [n, m] = [values.length, values[0]?.length ?? 0];
   const ragged = values.findIndex((row) => row.length !== m);
   if (n === 0 || m === 0 || n > MAX_SIDE || m > MAX_SIDE || ragged >= 0) {

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { checkDrawable, checkRange, extent, PLOT_OPTIONS, type PlotOptions, sizeOf } from './check.js';
 import { colourOf } from './colours.js';
 import { frame } from './frame.js';
@@ -43,6 +43,9 @@ export function histogram(
   const where = 'histogram';
   checkOptions(where, options, OPTIONS);
   const { width, height } = sizeOf(where, options);
+  if (typeof values !== 'object' || values === null) {
+    throw new OptionError(`${where}: got ${shown(values)}, expected numbers or lists of numbers by name`);
+  }
   const lists: [string, ArrayLike<number>][] =
     Array.isArray(values) || ArrayBuffer.isView(values) ? [['', values as ArrayLike<number>]] : Object.entries(values);
   if (lists.length === 0)

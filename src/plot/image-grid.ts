@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { checkRange } from './check.js';
 import { svgDocument } from './frame.js';
 import { PIXELATED } from './heatmap.js';
@@ -78,7 +78,13 @@ export function imageGrid(images: readonly ArrayLike<number>[] | ImageBatch, opt
   );
 }
 
+function checkImages(where: string, images: unknown): void {
+  if (typeof images === 'object' && images !== null) return;
+  throw new OptionError(`${where}: got ${shown(images)}, expected a list of images or { data, shape }`);
+}
+
 function imagesOf(where: string, images: readonly ArrayLike<number>[] | ImageBatch, given?: readonly number[]) {
+  checkImages(where, images);
   const batch = !Array.isArray(images) && 'shape' in images ? images : null;
   const shape = batch === null ? given : batch.shape.slice(1);
   if (shape === undefined || (batch !== null && given !== undefined)) {

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { AXES_OPTIONS, type AxesOptions, checkRange, extent, isLog, sizeOf } from './check.js';
 import { colourOf } from './colours.js';
 import { type Area, frame, type LegendEntry, type NumberAxis } from './frame.js';
@@ -76,6 +76,9 @@ export function drawLines(where: string, given: SeriesLike, options: LinesOption
 
 /** The series with their x values. @throws OptionError for lengths that differ. */
 export function seriesOf(where: string, given: SeriesLike): (Series & { x: ArrayLike<number>; counted: boolean })[] {
+  if (typeof given !== 'object' || given === null) {
+    throw new OptionError(`${where}: got ${shown(given)}, expected series, or lists of numbers by name`);
+  }
   const list = Array.isArray(given)
     ? (given as readonly Series[])
     : Object.entries(given).map(([name, y]): Series => ({ name, y: y as ArrayLike<number> }));

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkArray, checkObject, checkOptions, wholeNumber } from '../options.js';
 import { checkRange, extent, isLog, PLOT_OPTIONS, type PlotOptions, type ScaleName, sizeOf } from './check.js';
 import { COLOUR_MAPS, type ColourMap, colourAt, colourOf } from './colours.js';
 import { contour, type Grid } from './contours.js';
@@ -132,7 +132,9 @@ function gridOf(where: string, loss: ((x: number, y: number) => number) | Surfac
     });
     return { x, y, values };
   }
+  checkObject(`${where}: surface`, loss, 'x, y and z');
   const { x, y, z } = loss;
+  for (const [name, list] of Object.entries({ x, y, z })) checkArray(where, name, list);
   for (const [name, range] of [
     ['xRange', options.xRange],
     ['yRange', options.yRange],

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkList, checkOptions, wholeNumber } from '../options.js';
 import { svgDocument } from './frame.js';
 import { fitText, px, text } from './text.js';
 
@@ -20,6 +20,7 @@ export interface PageOptions {
  */
 export function page(pictures: readonly string[], options: PageOptions = {}): string {
   checkOptions('page', options, ['columns', 'title']);
+  checkList('page', 'pictures', pictures, 'SVG texts');
   if (pictures.length === 0) throw new OptionError('page: got no pictures, expected at least one');
   const columns = Math.min(pictures.length, wholeNumber('page: columns', options.columns ?? 2, 1));
   const parts = pictures.map((svg, i) => sized(svg, i));

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { NeuriteError, OptionError } from '../errors.js';
 import { writeFileAtomic } from '../io/index.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, checkPath } from '../options.js';
 
 export interface PngOptions {
   /** Pixels of the PNG for one of the picture, in (0, 16]; default 2. */
@@ -34,6 +34,7 @@ const PEER = '@resvg/resvg-js';
  */
 export async function save(svg: string, file: string, options: PngOptions = {}): Promise<void> {
   checkSvg('save', svg);
+  checkPath('save', 'file', file);
   const ending = extname(file).toLowerCase();
   if (ending !== '.svg' && ending !== '.png') {
     throw new OptionError(`save: got "${file}", expected a file name that ends in .svg or .png`);

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkArray, checkObject, checkOptions, wholeNumber } from '../options.js';
 import { extent, PLOT_OPTIONS, type PlotOptions, type ScaleName, sizeOf } from './check.js';
 import { colourOf, INK } from './colours.js';
 import { type Area, frame } from './frame.js';
@@ -28,6 +28,7 @@ export interface LrCurve {
 export function lrFinder(curve: LrCurve, options: PlotOptions = {}): string {
   const where = 'lrFinder';
   checkOptions(where, options, PLOT_OPTIONS);
+  checkObject(`${where}: curve`, curve, 'learningRates and losses');
   const { learningRates, losses, suggestion } = curve;
   if (suggestion !== undefined && !(suggestion > 0 && Number.isFinite(suggestion))) {
     throw new OptionError(`${where}: suggestion is ${suggestion}, expected a learning rate > 0`);
@@ -153,7 +154,9 @@ export interface WidthCurve {
 export function hiddenWidth(curve: WidthCurve, options: PlotOptions & { readonly yScale?: ScaleName } = {}): string {
   const where = 'hiddenWidth';
   checkOptions(where, options, [...PLOT_OPTIONS, 'yScale']);
+  checkObject(`${where}: curve`, curve, 'widths, training and validation losses');
   const { widths, training, validation } = curve;
+  checkArray(where, 'validation', validation);
   const series = [
     { name: 'training', x: widths, y: training },
     { name: 'validation', x: widths, y: validation, dashed: true },

@@ -1,5 +1,5 @@
 import { DataError, OptionError } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkList, checkOptions, isIterable, shown, wholeNumber } from '../options.js';
 import { StateReader, type TransformerState } from './state.js';
 import type { Table } from './table.js';
 
@@ -53,6 +53,7 @@ export class BagOfWords {
 
   /** Learns the vocabulary of training texts. @throws DataError for no texts, something else than text, or no words. */
   async fit(texts: Iterable<string> | AsyncIterable<string>): Promise<this> {
+    if (!isIterable(texts)) throw new DataError(`BagOfWords.fit: got ${shown(texts)}, expected texts`);
     const totals = new Map<string, { count: number; texts: number }>();
     let n = 0;
     for await (const text of texts) {
@@ -101,6 +102,7 @@ export class BagOfWords {
 
   /** Rows of texts, float32 `[n, vocabulary]`. @throws OptionError before `fit`; DataError for something else than text. */
   transform(texts: readonly string[]): Table {
+    checkList('BagOfWords.transform', 'texts', texts, 'texts');
     const width = this.vocabulary.length;
     const data = new Float32Array(texts.length * width);
     texts.forEach((text, i) => {

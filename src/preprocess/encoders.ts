@@ -1,5 +1,5 @@
 import { DataError, OptionError, ShapeError } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkArray, checkList, checkObject, checkOptions } from '../options.js';
 import { type Json, StateReader, type TransformerState } from './state.js';
 import type { Table } from './table.js';
 
@@ -73,8 +73,12 @@ abstract class ColumnEncoder {
     });
   }
 
-  protected checkWidth({ data, shape }: Table, width: number): number {
+  protected checkWidth(table: Table, width: number): number {
     const where = `${this.type}.inverse`;
+    checkObject(where, table, 'data and shape');
+    const { data, shape } = table;
+    checkList(where, 'shape', shape, 'sizes');
+    checkArray(where, 'data', data);
     if (this.categories.length === 0) throw new OptionError(`${where}: nothing was learnt yet; call fit first`);
     if (shape.length !== 2 || shape[1] !== width || data.length !== shape[0] * width) {
       throw new ShapeError(`${where}: got [${shape}] with ${data.length} values, expected [n, ${width}]`);

@@ -25,7 +25,7 @@ export class Pipeline {
   readonly steps: readonly Transformer[];
 
   constructor(steps: readonly Transformer[]) {
-    if (steps.length === 0 || !steps.every((s) => s instanceof Transformer)) {
+    if (!Array.isArray(steps) || steps.length === 0 || !steps.every((s) => s instanceof Transformer)) {
       throw new OptionError('Pipeline: expected at least one transformer, such as new preprocess.StandardScaler()');
     }
     this.steps = [...steps];
@@ -66,7 +66,7 @@ export class Pipeline {
   /** @throws FormatError naming the field that is wrong. */
   static fromJSON(state: TransformerState): Pipeline {
     const steps = new StateReader('Pipeline', state).list('steps').map((s) => fromJSON(s as TransformerState));
-    if (steps.length === 0 || !steps.every((s) => s instanceof Transformer)) {
+    if (!Array.isArray(steps) || steps.length === 0 || !steps.every((s) => s instanceof Transformer)) {
       throw new FormatError('Pipeline.fromJSON: "steps" has something that is no transformer of numbers');
     }
     return new Pipeline(steps as Transformer[]);

@@ -1,6 +1,6 @@
 import { DataError, OptionError } from '../core.js';
 import { TensorDataset } from '../data/index.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, isIterable, shown, wholeNumber } from '../options.js';
 import { type Category, LabelEncoder } from './encoders.js';
 import { type Json, StateReader, type TransformerState } from './state.js';
 import type { Table } from './table.js';
@@ -108,6 +108,7 @@ export class TableEncoder {
    */
   async fit(rows: TableRows): Promise<this> {
     const { target, inputs, targetType } = this.#options;
+    if (!isIterable(rows)) throw new DataError(`TableEncoder.fit: got ${shown(rows)}, expected rows`);
     let learners: Map<string, ColumnLearner | null> | null = null;
     const classes = new Set<Category>();
     let type = targetType;

@@ -1,5 +1,6 @@
-import { DataError, type HostArray, type Shape, ShapeError, Tensor, take, tensor } from '../core.js';
+import { DataError, type HostArray, OptionError, type Shape, ShapeError, Tensor, take, tensor } from '../core.js';
 import { TensorDataset } from '../data/index.js';
+import { checkArray, checkList, shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 
 /** Rows of features on the host: `[n, ...features]`. */
@@ -38,9 +39,13 @@ export async function readRows(where: string, input: TableInput): Promise<Rows> 
     [values, shape, double] = [await x.data(), x.shape, x.dtype === 'float64'];
   } else if (input instanceof Tensor) {
     [values, shape, double] = [await input.data(), input.shape, input.dtype === 'float64'];
+  } else if (typeof input !== 'object' || input === null) {
+    throw new OptionError(`${where}: got ${shown(input)}, expected a TensorDataset, a tensor, { data, shape } or rows`);
   } else if ('shape' in input) {
     [values, shape, double] = [input.data, input.shape, input.data instanceof Float64Array];
   } else {
+    checkList(where, 'input', input, 'rows');
+    for (const [i, row] of input.entries()) checkArray(where, `row ${i}`, row);
     const width = input[0]?.length ?? 0;
     const odd = input.findIndex((row) => row.length !== width);
     if (odd >= 0) throw new ShapeError(`${where}: row ${odd} has ${input[odd].length} features, row 0 has ${width}`);
