@@ -11,7 +11,7 @@ import type { Source } from './reverse.js';
 export type GradientOf<T> = T extends Tensor ? Tensor : { readonly [K in keyof T]: GradientOf<T[K]> };
 
 /** An argument as a source of its own, so that captures of the same tensor stay constants. */
-export function argumentSource(caller: string, x: unknown, name: string): Source {
+function argumentSource(caller: string, x: unknown, name: string): Source {
   if (!(x instanceof Tensor)) {
     const hint = typeof x === 'number' ? `tensor(${x})` : 'a Tensor (cell.read() for a State)';
     throw new GradError(

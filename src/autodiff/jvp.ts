@@ -96,7 +96,7 @@ export function jvp<P extends readonly unknown[], R>(
 }
 
 /** The tree of `value` with tangents in place of tensors. */
-export function tangentTree(value: unknown, outputs: readonly Tensor[], tangents: readonly Tensor[]): unknown {
+function tangentTree(value: unknown, outputs: readonly Tensor[], tangents: readonly Tensor[]): unknown {
   return mapTree(value, (y) => {
     if (!(y instanceof Tensor)) return y;
     const at = outputs.indexOf(y);

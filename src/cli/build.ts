@@ -39,7 +39,7 @@ async function findToolchain(): Promise<Toolchain> {
  * @returns path of the addon
  * @throws {Error} no compiler, a failed compilation, or an addon that does not load; says what to do
  */
-export async function buildAddon(root: string): Promise<string> {
+async function buildAddon(root: string): Promise<string> {
   if (process.platform === 'win32') {
     throw new Error(
       'Windows has no build from the package alone. Clone the repository and run `npm install` there with Visual Studio ' +

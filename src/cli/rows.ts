@@ -12,7 +12,7 @@ export interface RowBatch {
   readonly shape: Shape;
 }
 
-export const FORMATS = ['csv', 'tsv', 'jsonl', 'npy'] as const;
+const FORMATS = ['csv', 'tsv', 'jsonl', 'npy'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** The format that was asked for, or the one that the name says. @throws UsageError when neither tells. */

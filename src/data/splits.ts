@@ -143,7 +143,7 @@ function partSizes(where: string, n: number, parts: readonly number[]): readonly
   return parts;
 }
 
-export function checkLength(what: string, labels: Labels, n: number): Labels {
+function checkLength(what: string, labels: Labels, n: number): Labels {
   checkArray(what, 'labels', labels, 'classes');
   if (labels.length === n) return labels;
   throw new DataError(`${what} has ${labels.length} entries, expected one for each of ${n} samples`);

@@ -66,13 +66,6 @@ export function programsCompiled(): number {
   return counts.compiled;
 }
 
-/** Forgets every cached program (tests; a changed instruction set needs none of this). */
-export function clearPrograms(): void {
-  programs.clear();
-  recent.clear();
-  latest = null;
-}
-
 function writeKey(nodes: readonly Tensor[], roots: readonly Tensor[], writes: readonly Write[], rngBase: number): void {
   const first = nodes[0].mark; // marks number the nodes of the walk that made `nodes`, which was the last one
   writer.reset();

@@ -126,6 +126,6 @@ export function stale(cell: State, version: number): StaleError {
   );
 }
 
-export function cellName(cell: State): string {
+function cellName(cell: State): string {
   return cell.name === '' ? `cell #${cell.id}` : cell.name;
 }

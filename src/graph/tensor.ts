@@ -81,7 +81,7 @@ export function buildAll(op: OpDef, inputs: readonly Tensor[], attrs: Attrs = NO
   return (node.outs ?? [node]).map((_, i) => itemOf(node, i));
 }
 
-export const itemOp: OpDef = {
+const itemOp: OpDef = {
   name: 'item',
   kind: 'item',
   infer: ([x], attrs) => (x.outs as readonly Aval[])[attrs.index as number],

@@ -16,7 +16,7 @@ export interface LockTiming {
   readonly poll: number;
 }
 
-export const LOCK_FILE = 'lock';
+const LOCK_FILE = 'lock';
 const TIMING: LockTiming = { heartbeat: 1000, lease: 15_000, poll: 100 };
 
 /**

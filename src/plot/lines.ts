@@ -28,7 +28,7 @@ export interface LinesOptions extends AxesOptions {
   readonly markers?: boolean;
 }
 
-export const LINES_OPTIONS = [...AXES_OPTIONS, 'wholeX', 'markers'] as const;
+const LINES_OPTIONS = [...AXES_OPTIONS, 'wholeX', 'markers'] as const;
 
 /** Points are marked while there are few enough to tell them apart. */
 const MAX_MARKED = 40;

@@ -10,7 +10,7 @@ export type NumberEncoding = 'standard' | 'minMax' | 'number';
 /** How a column of categories becomes inputs: a 0/1 input for each category, or the number of the category. */
 export type CategoryEncoding = 'oneHot' | 'ordinal';
 export type ColumnEncoding = NumberEncoding | CategoryEncoding;
-export const ENCODINGS: readonly ColumnEncoding[] = ['standard', 'minMax', 'number', 'oneHot', 'ordinal'];
+const ENCODINGS: readonly ColumnEncoding[] = ['standard', 'minMax', 'number', 'oneHot', 'ordinal'];
 
 /** What the columns of an encoder share. */
 export interface ColumnSettings {

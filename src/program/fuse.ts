@@ -6,10 +6,10 @@ import { MICRO_INTEGER, type MicroName } from './opcodes.gen.js';
 import { constantOf } from './simplify.js';
 
 /** Limits of one FUSED instruction (native/program/fused.cc checks the same). */
-export const MAX_INPUTS = 64;
+const MAX_INPUTS = 64;
 export const MAX_CONSTANTS = 64;
-export const MAX_MICROS = 256;
-export const MAX_OUTPUTS = 64;
+const MAX_MICROS = 256;
+const MAX_OUTPUTS = 64;
 
 export type ComputeDType = 'float32' | 'float64' | 'int32';
 
@@ -49,7 +49,7 @@ const BOOLEAN = new Set([
  * Whether the register holds exactly what a store and a load would give. Not so where the store converts: float64 to
  * float32 rounds, float to integer truncates, uint8 wraps. Such a value is read back from memory.
  */
-export function isExactInRegister(node: Node): boolean {
+function isExactInRegister(node: Node): boolean {
   if (node.dtype === 'bool') return BOOLEAN.has(node.op.micro as string) || node.op.micro === 'CAST';
   return node.dtype === computeDType(node);
 }

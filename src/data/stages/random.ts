@@ -9,7 +9,7 @@ function stir(h: number): number {
 }
 
 /** A seed below 2^53 that depends on every number of `parts` (below 2^53 each) and their order. */
-export function mixSeed(parts: readonly number[]): number {
+function mixSeed(parts: readonly number[]): number {
   let low = 0x9e3779b9;
   let high = 0x7f4a7c15;
   for (const part of parts) {
