@@ -50,15 +50,6 @@ constexpr int64_t kWeightBytes = 1 << 20;    // of packed weights that stay in t
 constexpr int64_t kColumns = 448;            // of a task, where a row is longer: whole tiles of 14, 8 and 4
 constexpr int64_t kPackProducts = 4096;      // rows of a panel packed by one task
 
-template <class T>
-const Kernels<T>& kernels_of(const KernelTable& table) noexcept {
-  if constexpr (std::is_same_v<T, float>) {
-    return table.f32;
-  } else {
-    return float64_kernels();
-  }
-}
-
 /** CONV, or with `backward` CONV_DATA_GRAD: the same sums over the taps, seen from the other side. */
 template <class T>
 class Conv final : public Instruction {

@@ -29,7 +29,7 @@ class ConvWeightGrad final : public Instruction {
     const int64_t work = pixels_ * s.w_elements();
     wanted_ = std::clamp<int64_t>(std::min(pixels_ / kSlicePixels, work / kSliceWork), 1, kMaxSlices);
     for (int i = 0; const KernelTable* table = table_at(i); ++i) {
-      const ConvWeightSizes sizes = kernels_of(*table).conv_weight_sizes(arguments());
+      const ConvWeightSizes sizes = kernels_of<T>(*table).conv_weight_sizes(arguments());
       reader.need_worker(sizes.scratch);
       reader.need_shared(reader.product({slices(sizes), sizes.sums, static_cast<int64_t>(sizeof(T))}));
     }
@@ -70,14 +70,6 @@ class ConvWeightGrad final : public Instruction {
   }
 
  private:
-  static const Kernels<T>& kernels_of(const KernelTable& table) noexcept {
-    if constexpr (std::is_same_v<T, float>) {
-      return table.f32;
-    } else {
-      return float64_kernels();
-    }
-  }
-
   static Range part(int64_t n, int64_t i, int64_t parts) noexcept { return {n * i / parts, n * (i + 1) / parts}; }
 
   int64_t slices(const ConvWeightSizes& sizes) const noexcept { return std::min(wanted_, sizes.blocks); }

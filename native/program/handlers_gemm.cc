@@ -76,7 +76,7 @@ class Gemm final : public Instruction {
   Gemm(const GemmShape& shape, InstructionReader& reader)
       : shape_(shape), out_(shape.batch * shape.m * shape.n), work_(out_ * std::max<int64_t>(shape.k, 1)) {
     for (int i = 0; const KernelTable* table = table_at(i); ++i) {
-      if (out_ > 0) reader.need_worker(kernels_of(*table).gemm_scratch(arguments(), shape.m, shape.n));
+      if (out_ > 0) reader.need_worker(kernels_of<T>(*table).gemm_scratch(arguments(), shape.m, shape.n));
     }
     if (out_ == 0) return;
     slices_ = slices_of_k(shape.batch, shape.m, shape.n, shape.k);
@@ -100,14 +100,6 @@ class Gemm final : public Instruction {
   }
 
  private:
-  static const Kernels<T>& kernels_of(const KernelTable& table) noexcept {
-    if constexpr (std::is_same_v<T, float>) {
-      return table.f32;
-    } else {
-      return float64_kernels();
-    }
-  }
-
   GemmArgs<T> arguments() const noexcept {
     GemmArgs<T> args{};
     args.m = shape_.m;

@@ -51,15 +51,13 @@ class LayerNorm final : public Instruction {
                                context.at<T>(s.mean),
                                context.at<T>(s.rstd),
                                s.rms};
-    const int64_t step = rows_per_task(s.cols);
-    context.team.parallel_for(ceil_div(s.rows, step), [&](int64_t task, int) noexcept {
-      const int64_t row = task * step;
+    each_rows(context.team, s.rows, s.cols, [&](int64_t row, int64_t rows) noexcept {
       LayerNormArgs<T> args = all;
       args.x += row * s.cols;
       if (args.y != nullptr) args.y += row * s.cols;
       if (args.mean != nullptr) args.mean += row;
       if (args.rstd != nullptr) args.rstd += row;
-      context.table<T>().layer_norm(args, std::min(step, s.rows - row));
+      context.table<T>().layer_norm(args, rows);
     });
   }
 
@@ -147,7 +145,7 @@ class BatchNorm final : public Instruction {
  public:
   explicit BatchNorm(const BatchNormShape& shape) : shape_(shape) {}
   void run(RunContext& context) const noexcept override {
-    const auto [rows, cols] = std::pair{shape_.rows, shape_.cols};
+    const int64_t cols = shape_.cols;
     if (cols == 0) return;
     const T* x = context.at<const T>(shape_.x);
     T* const mean = context.at<T>(shape_.mean);
@@ -161,11 +159,10 @@ class BatchNorm final : public Instruction {
       scale[j] = reciprocal_root(variance[j], shape_.eps) * (weight == nullptr ? T{1} : weight[j]);
     }
     const T* bias = context.at<const T>(shape_.bias);
-    const int64_t step = rows_per_task(cols);
-    context.team.parallel_for(ceil_div(rows, step), [&](int64_t task, int) noexcept {
-      const int64_t row = task * step, at = row * shape_.cols;
+    each_rows(context.team, shape_.rows, shape_.cols, [&](int64_t row, int64_t rows) noexcept {
+      const int64_t at = row * shape_.cols;
       const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, bias, y + at, shape_.relu};
-      context.table<T>().batch_norm(args, std::min(step, shape_.rows - row));
+      context.table<T>().batch_norm(args, rows);
     });
   }
 
@@ -241,11 +238,10 @@ class BatchNormGrad final : public Instruction {
     }
     T* const dx = context.at<T>(shape_.y);
     if (dx == nullptr) return;
-    const int64_t step = rows_per_task(cols);
-    context.team.parallel_for(ceil_div(rows, step), [&](int64_t task, int) noexcept {
-      const int64_t row = task * step, at = row * shape_.cols;
-      const BatchNormArgs<T> args{shape_.cols, x + at, mean, scale, bias, dx + at, shape_.relu};
-      context.table<T>().batch_norm_grad(args, g + at, sums, products, std::min(step, shape_.rows - row));
+    each_rows(context.team, rows, cols, [&](int64_t row, int64_t n) noexcept {
+      const int64_t at = row * cols;
+      const BatchNormArgs<T> args{cols, x + at, mean, scale, bias, dx + at, shape_.relu};
+      context.table<T>().batch_norm_grad(args, g + at, sums, products, n);
     });
   }
 
@@ -257,26 +253,25 @@ class BatchNormGrad final : public Instruction {
   BatchNormShape shape_;
 };
 
-}  // namespace
-
-std::unique_ptr<Instruction> parse_LAYER_NORM(InstructionReader& reader) {
+std::unique_ptr<Instruction> parse_layer_norm(InstructionReader& reader, bool rms) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
   const DType dtype = reader.dtype();
   LayerNormShape s{};
+  s.rms = rms;
   s.rows = reader.size("rows");
   s.cols = reader.size("cols");
   s.eps = epsilon(reader);
   const int64_t elements = reader.product({s.rows, s.cols});
   s.x = reader.input("x", dtype, elements);
   s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
-  s.bias = reader.optional("bias", dtype, s.cols, Access::READ);
+  if (!rms) s.bias = reader.optional("bias", dtype, s.cols, Access::READ);
   s.y = reader.optional("y", dtype, elements, Access::WRITE);
-  s.mean = reader.optional("mean", dtype, s.rows, Access::WRITE);
+  if (!rms) s.mean = reader.optional("mean", dtype, s.rows, Access::WRITE);
   s.rstd = reader.optional("rstd", dtype, s.rows, Access::WRITE);
   return make_float<LayerNorm>(dtype, s);
 }
 
-std::unique_ptr<Instruction> parse_LAYER_NORM_GRAD(InstructionReader& reader) {
+std::unique_ptr<Instruction> parse_layer_norm_grad(InstructionReader& reader, bool rms) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
   const DType dtype = reader.dtype();
   LayerNormGradShape s{};
@@ -285,61 +280,45 @@ std::unique_ptr<Instruction> parse_LAYER_NORM_GRAD(InstructionReader& reader) {
   const int64_t elements = reader.product({s.rows, s.cols});
   s.g = reader.input("g", dtype, elements);
   s.x = reader.input("x", dtype, elements);
-  s.mean = reader.input("mean", dtype, s.rows);
+  if (!rms) s.mean = reader.input("mean", dtype, s.rows);
   s.rstd = reader.input("rstd", dtype, s.rows);
   s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
   s.dx = reader.optional("dx", dtype, elements, Access::WRITE);
   s.dweight = reader.optional("dweight", dtype, s.cols, Access::WRITE);
-  s.dbias = reader.optional("dbias", dtype, s.cols, Access::WRITE);
+  if (!rms) s.dbias = reader.optional("dbias", dtype, s.cols, Access::WRITE);
   const int64_t sums = (s.dweight.present() ? 1 : 0) + (s.dbias.present() ? 1 : 0);
   reader.need_shared(bytes_of(reader, reader.product({sums, ceil_div(s.rows, kNormRows), s.cols})));
   return make_float<LayerNormGrad>(dtype, s);
 }
 
-std::unique_ptr<Instruction> parse_RMS_NORM(InstructionReader& reader) {
+/** What stands in front of the operands; the scratch is as large forward and backward. */
+BatchNormShape parse_batch_norm(InstructionReader& reader) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  const DType dtype = reader.dtype();
-  LayerNormShape s{};
-  s.rms = true;
-  s.rows = reader.size("rows");
-  s.cols = reader.size("cols");
-  s.eps = epsilon(reader);
-  const int64_t elements = reader.product({s.rows, s.cols});
-  s.x = reader.input("x", dtype, elements);
-  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
-  s.y = reader.optional("y", dtype, elements, Access::WRITE);
-  s.rstd = reader.optional("rstd", dtype, s.rows, Access::WRITE);
-  return make_float<LayerNorm>(dtype, s);
-}
-
-std::unique_ptr<Instruction> parse_RMS_NORM_GRAD(InstructionReader& reader) {
-  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  const DType dtype = reader.dtype();
-  LayerNormGradShape s{};
-  s.rows = reader.size("rows");
-  s.cols = reader.size("cols");
-  const int64_t elements = reader.product({s.rows, s.cols});
-  s.g = reader.input("g", dtype, elements);
-  s.x = reader.input("x", dtype, elements);
-  s.rstd = reader.input("rstd", dtype, s.rows);
-  s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
-  s.dx = reader.optional("dx", dtype, elements, Access::WRITE);
-  s.dweight = reader.optional("dweight", dtype, s.cols, Access::WRITE);
-  if (s.dweight.present()) {
-    reader.need_shared(bytes_of(reader, reader.product({ceil_div(s.rows, kNormRows), s.cols})));
-  }
-  return make_float<LayerNormGrad>(dtype, s);
-}
-
-std::unique_ptr<Instruction> parse_BATCH_NORM(InstructionReader& reader) {
-  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
-  const DType dtype = reader.dtype();
   BatchNormShape s{};
   s.rows = reader.size("rows");
   s.cols = reader.size("cols");
   if (s.rows == 0) reader.fail("rows is 0, expected at least one");
   s.eps = epsilon(reader);
   s.relu = reader.flag("relu");
+  reader.need_shared(bytes_of(reader, reader.product({s.cols, 1 + 2 * ceil_div(s.rows, kReduceRows)})));
+  return s;
+}
+
+}  // namespace
+
+std::unique_ptr<Instruction> parse_LAYER_NORM(InstructionReader& reader) { return parse_layer_norm(reader, false); }
+std::unique_ptr<Instruction> parse_RMS_NORM(InstructionReader& reader) { return parse_layer_norm(reader, true); }
+
+std::unique_ptr<Instruction> parse_LAYER_NORM_GRAD(InstructionReader& reader) {
+  return parse_layer_norm_grad(reader, false);
+}
+std::unique_ptr<Instruction> parse_RMS_NORM_GRAD(InstructionReader& reader) {
+  return parse_layer_norm_grad(reader, true);
+}
+
+std::unique_ptr<Instruction> parse_BATCH_NORM(InstructionReader& reader) {
+  BatchNormShape s = parse_batch_norm(reader);
+  const DType dtype = reader.dtype();
   const int64_t elements = reader.product({s.rows, s.cols});
   s.x = reader.input("x", dtype, elements);
   s.weight = reader.optional("weight", dtype, s.cols, Access::READ);
@@ -347,19 +326,12 @@ std::unique_ptr<Instruction> parse_BATCH_NORM(InstructionReader& reader) {
   s.y = reader.optional("y", dtype, elements, Access::WRITE);
   s.mean = reader.output("mean", dtype, s.cols);
   s.variance = reader.output("variance", dtype, s.cols);
-  reader.need_shared(bytes_of(reader, reader.product({s.cols, 1 + 2 * ceil_div(s.rows, kReduceRows)})));
   return make_float<BatchNorm>(dtype, s);
 }
 
 std::unique_ptr<Instruction> parse_BATCH_NORM_GRAD(InstructionReader& reader) {
-  reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
+  BatchNormShape s = parse_batch_norm(reader);
   const DType dtype = reader.dtype();
-  BatchNormShape s{};
-  s.rows = reader.size("rows");
-  s.cols = reader.size("cols");
-  if (s.rows == 0) reader.fail("rows is 0, expected at least one");
-  s.eps = epsilon(reader);
-  s.relu = reader.flag("relu");
   const int64_t elements = reader.product({s.rows, s.cols});
   s.g = reader.input("g", dtype, elements);
   s.x = reader.input("x", dtype, elements);
@@ -370,7 +342,6 @@ std::unique_ptr<Instruction> parse_BATCH_NORM_GRAD(InstructionReader& reader) {
   s.y = reader.optional("dx", dtype, elements, Access::WRITE);
   s.dweight = reader.optional("dweight", dtype, s.cols, Access::WRITE);
   s.dbias = reader.optional("dbias", dtype, s.cols, Access::WRITE);
-  reader.need_shared(bytes_of(reader, reader.product({s.cols, 1 + 2 * ceil_div(s.rows, kReduceRows)})));
   return make_float<BatchNormGrad>(dtype, s);
 }
 

@@ -257,7 +257,7 @@ class OrthogonalStep final : public OptimStep<T> {
                          reader.product({m.chunks, static_cast<int64_t>(2 * sizeof(double))}));
       for (int i = 0; const KernelTable* table = table_at(i); ++i) {
         const auto need = [&](const GemmArgs<T>& args) {
-          reader.need_worker(kernels_of(*table).gemm_scratch(args, args.m, args.n));
+          reader.need_worker(kernels_of<T>(*table).gemm_scratch(args, args.m, args.n));
         };
         need(m.gram(nullptr, nullptr));
         need(m.square_of(nullptr, nullptr));
@@ -269,14 +269,6 @@ class OrthogonalStep final : public OptimStep<T> {
  private:
   using Parameter = typename OptimStep<T>::Parameter;
   static constexpr int64_t kRows = 64, kCols = 512;  // of a block of a product
-
-  static const Kernels<T>& kernels_of(const KernelTable& table) noexcept {
-    if constexpr (std::is_same_v<T, float>) {
-      return table.f32;
-    } else {
-      return float64_kernels();
-    }
-  }
 
   /** The products of an X of rows x cols; the symmetric ones are side x side. */
   struct Matrix {

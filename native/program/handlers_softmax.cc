@@ -1,15 +1,8 @@
 // SOFTMAX, LOG_SOFTMAX, their gradients and SOFTMAX_CE over rows.
-#include <algorithm>
-
-#include "../base/checked.h"
-#include "reader.h"
+#include "norm_parts.h"
 
 namespace neurite {
 namespace {
-
-constexpr int64_t kTaskElements = 16 << 10;
-
-int64_t rows_per_task(int64_t cols) { return std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, cols)); }
 
 struct SoftmaxShape {
   int64_t rows, cols;
@@ -22,15 +15,13 @@ class Softmax final : public Instruction {
  public:
   explicit Softmax(const SoftmaxShape& shape) : shape_(shape) {}
   void run(RunContext& context) const noexcept override {
-    const auto& [rows, cols, in, out, log] = shape_;
-    if (cols == 0) return;
-    const T* x = context.at<const T>(in);
-    T* y = context.at<T>(out);
-    const int64_t step = rows_per_task(cols);
-    context.team.parallel_for(ceil_div(shape_.rows, step), [&](int64_t task, int) noexcept {
-      const int64_t row = task * step;
-      const int64_t at = row * shape_.cols;
-      context.table<T>().softmax(x + at, std::min(step, shape_.rows - row), shape_.cols, y + at, shape_.log);
+    const SoftmaxShape& s = shape_;
+    if (s.cols == 0) return;
+    const T* x = context.at<const T>(s.in);
+    T* y = context.at<T>(s.out);
+    each_rows(context.team, s.rows, s.cols, [&](int64_t row, int64_t rows) noexcept {
+      const int64_t at = row * s.cols;
+      context.table<T>().softmax(x + at, rows, s.cols, y + at, s.log);
     });
   }
 
@@ -66,10 +57,9 @@ class SoftmaxGrad final : public Instruction {
     const T* g = context.at<const T>(s.g);
     const T* y = context.at<const T>(s.y);
     T* dx = context.at<T>(s.dx);
-    const int64_t step = rows_per_task(s.cols);
-    context.team.parallel_for(ceil_div(s.rows, step), [&](int64_t task, int) noexcept {
-      const int64_t row = task * step, at = row * s.cols;
-      context.table<T>().softmax_grad(g + at, y + at, std::min(step, s.rows - row), s.cols, dx + at, s.log);
+    each_rows(context.team, s.rows, s.cols, [&](int64_t row, int64_t rows) noexcept {
+      const int64_t at = row * s.cols;
+      context.table<T>().softmax_grad(g + at, y + at, rows, s.cols, dx + at, s.log);
     });
   }
 
@@ -108,12 +98,10 @@ class SoftmaxCe final : public Instruction {
     const T* x = context.at<const T>(s.x);
     T* loss = context.at<T>(s.loss);
     T* grad = context.at<T>(s.grad);
-    const int64_t step = rows_per_task(s.cols);
-    context.team.parallel_for(ceil_div(s.rows, step), [&](int64_t task, int) noexcept {
-      const int64_t row = task * step;
+    each_rows(context.team, s.rows, s.cols, [&](int64_t row, int64_t rows) noexcept {
       const int64_t at = row * s.cols;
-      context.table<T>().softmax_ce(x + at, labels + row, std::min(step, s.rows - row), s.cols,
-                                    loss == nullptr ? nullptr : loss + row, grad == nullptr ? nullptr : grad + at);
+      context.table<T>().softmax_ce(x + at, labels + row, rows, s.cols, loss == nullptr ? nullptr : loss + row,
+                                    grad == nullptr ? nullptr : grad + at);
     });
   }
 

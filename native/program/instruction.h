@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
 #include "../base/status.h"
 #include "../base/thread_pool.h"
@@ -24,6 +25,19 @@ struct Operand {
   bool operator==(const Operand&) const = default;
 };
 
+/** The kernels of an element type; only those of float depend on the instruction set. */
+template <class T>
+const Kernels<T>& kernels_of(const KernelTable& table) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    return table.f32;
+  } else if constexpr (std::is_same_v<T, double>) {
+    return float64_kernels();
+  } else {
+    static_assert(std::is_same_v<T, int32_t>);
+    return int32_kernels();
+  }
+}
+
 /** What a run gives its instructions. */
 struct RunContext {
   std::byte* const* bases;     // arena, then one per slot
@@ -42,7 +56,9 @@ struct RunContext {
   std::byte* scratch(int worker) const noexcept { return workers + worker * worker_bytes; }
 
   template <class T>
-  const Kernels<T>& table() const noexcept;
+  const Kernels<T>& table() const noexcept {
+    return kernels_of<T>(kernels);
+  }
 
   /** Stops the run after this instruction. */
   void fail(RunCode code, int64_t position, double value) noexcept {
@@ -51,19 +67,6 @@ struct RunContext {
     status.value = value;
   }
 };
-
-template <>
-inline const Kernels<float>& RunContext::table<float>() const noexcept {
-  return kernels.f32;
-}
-template <>
-inline const Kernels<double>& RunContext::table<double>() const noexcept {
-  return float64_kernels();
-}
-template <>
-inline const Kernels<int32_t>& RunContext::table<int32_t>() const noexcept {
-  return int32_kernels();
-}
 
 class Instruction {
  public:

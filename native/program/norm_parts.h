@@ -1,9 +1,10 @@
-// What batch and group normalisation share.
+// What softmax and the normalisations share.
 #pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
+#include "../base/checked.h"
 #include "reader.h"
 
 namespace neurite {
@@ -12,6 +13,14 @@ inline constexpr int64_t kNormTaskElements = 16 << 10;
 
 inline int64_t rows_per_task(int64_t cols) {
   return std::max<int64_t>(1, kNormTaskElements / std::max<int64_t>(1, cols));
+}
+
+/** Calls body(first row, rows) for parts of `rows` rows, on several threads. */
+template <class F>
+void each_rows(Team& team, int64_t rows, int64_t cols, F body) noexcept {
+  const int64_t step = rows_per_task(cols);
+  team.parallel_for(ceil_div(rows, step),
+                    [&](int64_t task, int) noexcept { body(task * step, std::min(step, rows - task * step)); });
 }
 
 /** Mean and sum of squared differences of two sets of `na` and `nb` values from those of each (Chan et al.), into a. */
