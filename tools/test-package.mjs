@@ -53,7 +53,7 @@ try {
       await step(`module system: ${file}`, () => checkModules(sandbox, file));
   }
   await step('own threads, and builtins loaded late', async () => {
-    await sandbox.expectOutput(['late.mjs'], /^made 64 x 8 x 8 x 1, read 3 4$/m);
+    await sandbox.expectOutput(['late.mjs'], /^made 2048 pixels, read 3 4$/m);
   });
   await step('the command neurite', () => checkCommand(sandbox));
   await step('what the import loads', () => checkImport(sandbox));
