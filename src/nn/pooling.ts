@@ -25,11 +25,15 @@ import { axisSizes, checkOptions } from '../options.js';
 import { checkTensor, showShape } from './describe.js';
 import { type ConfigValue, Module, type ModuleConfig } from './module.js';
 
+const MAX = [maxPool1d, maxPool2d, maxPool3d];
+const AVG = [avgPool1d, avgPool2d, avgPool3d];
+const ADAPTIVE_AVG = [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d];
+const ADAPTIVE_MAX = [adaptiveMaxPool1d, adaptiveMaxPool2d, adaptiveMaxPool3d];
 const LAYOUT = [[], ['length'], ['height', 'width'], ['depth', 'height', 'width']];
 
 /** Base of the poolings of `[batch, …positions, channels]`: no parameters, the same in training and evaluation. */
 abstract class Pooling extends Module {
-  /** Axes of positions. */
+  /** Axes of positions; the classes of one or three say so. */
   protected get dims(): 1 | 2 | 3 {
     return 2;
   }
@@ -102,6 +106,9 @@ abstract class MaxPooling extends WindowPooling<MaxPoolOptions> {
   constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
     super(kernelSize, options, ['dilation']);
   }
+  protected override pool(x: Tensor): Tensor {
+    return MAX[this.dims - 1](x, this.kernelSize, this.options);
+  }
 }
 
 abstract class AvgPooling extends WindowPooling<AvgPoolOptions> {
@@ -113,6 +120,9 @@ abstract class AvgPooling extends WindowPooling<AvgPoolOptions> {
       throw new OptionError(`${name}: countIncludePad is ${String(countIncludePad)}, expected a boolean`);
     }
     axisSizes(name, 'divisorOverride', divisorOverride, 1);
+  }
+  protected override pool(x: Tensor): Tensor {
+    return AVG[this.dims - 1](x, this.kernelSize, this.options);
   }
 }
 
@@ -133,6 +143,30 @@ abstract class AdaptivePooling extends Pooling {
   }
 }
 
+abstract class AdaptiveAvgPooling extends AdaptivePooling {
+  protected override pool(x: Tensor): Tensor {
+    return ADAPTIVE_AVG[this.dims - 1](x, this.outputSize);
+  }
+}
+
+abstract class AdaptiveMaxPooling extends AdaptivePooling {
+  protected override pool(x: Tensor): Tensor {
+    return ADAPTIVE_MAX[this.dims - 1](x, this.outputSize);
+  }
+}
+
+abstract class GlobalAvgPooling extends Pooling {
+  protected override pool(x: Tensor): Tensor {
+    return globalAvgPool(x);
+  }
+}
+
+abstract class GlobalMaxPooling extends Pooling {
+  protected override pool(x: Tensor): Tensor {
+    return globalMaxPool(x);
+  }
+}
+
 /**
  * Largest values of windows of sequences `[batch, length, channels]`.
  *
@@ -149,9 +183,6 @@ export class MaxPool1d extends MaxPooling {
   protected override get dims(): 1 {
     return 1;
   }
-  protected override pool(x: Tensor): Tensor {
-    return maxPool1d(x, this.kernelSize, this.options);
-  }
 }
 
 /**
@@ -162,11 +193,7 @@ export class MaxPool1d extends MaxPooling {
  * @example new nn.MaxPool2d(2).forward(zeros([8, 28, 28, 16])).shape; // [8, 14, 14, 16]
  * @see PyTorch, torch.nn.MaxPool2d (whose channels are the second axis).
  */
-export class MaxPool2d extends MaxPooling {
-  protected override pool(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize, this.options);
-  }
-}
+export class MaxPool2d extends MaxPooling {}
 
 /**
  * Largest values of windows of volumes `[batch, depth, height, width, channels]`; sizes as of {@link MaxPool1d}.
@@ -179,9 +206,6 @@ export class MaxPool2d extends MaxPooling {
 export class MaxPool3d extends MaxPooling {
   protected override get dims(): 3 {
     return 3;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return maxPool3d(x, this.kernelSize, this.options);
   }
 }
 
@@ -198,9 +222,6 @@ export class AvgPool1d extends AvgPooling {
   protected override get dims(): 1 {
     return 1;
   }
-  protected override pool(x: Tensor): Tensor {
-    return avgPool1d(x, this.kernelSize, this.options);
-  }
 }
 
 /**
@@ -211,11 +232,7 @@ export class AvgPool1d extends AvgPooling {
  * @example new nn.AvgPool2d(2).forward(zeros([8, 28, 28, 16])).shape; // [8, 14, 14, 16]
  * @see PyTorch, torch.nn.AvgPool2d (whose channels are the second axis).
  */
-export class AvgPool2d extends AvgPooling {
-  protected override pool(x: Tensor): Tensor {
-    return avgPool2d(x, this.kernelSize, this.options);
-  }
-}
+export class AvgPool2d extends AvgPooling {}
 
 /**
  * Averages of windows of volumes `[batch, depth, height, width, channels]`.
@@ -229,9 +246,6 @@ export class AvgPool3d extends AvgPooling {
   protected override get dims(): 3 {
     return 3;
   }
-  protected override pool(x: Tensor): Tensor {
-    return avgPool3d(x, this.kernelSize, this.options);
-  }
 }
 
 /**
@@ -242,12 +256,9 @@ export class AvgPool3d extends AvgPooling {
  * @example new nn.AdaptiveAvgPool1d(4).forward(zeros([8, 15, 4])).shape; // [8, 4, 4]
  * @see PyTorch, torch.nn.AdaptiveAvgPool1d (whose channels are the second axis).
  */
-export class AdaptiveAvgPool1d extends AdaptivePooling {
+export class AdaptiveAvgPool1d extends AdaptiveAvgPooling {
   protected override get dims(): 1 {
     return 1;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return adaptiveAvgPool1d(x, this.outputSize);
   }
 }
 
@@ -259,11 +270,7 @@ export class AdaptiveAvgPool1d extends AdaptivePooling {
  * @example new nn.AdaptiveAvgPool2d([3, 2]).forward(zeros([8, 7, 5, 16])).shape; // [8, 3, 2, 16]
  * @see PyTorch, torch.nn.AdaptiveAvgPool2d (whose channels are the second axis).
  */
-export class AdaptiveAvgPool2d extends AdaptivePooling {
-  protected override pool(x: Tensor): Tensor {
-    return adaptiveAvgPool2d(x, this.outputSize);
-  }
-}
+export class AdaptiveAvgPool2d extends AdaptiveAvgPooling {}
 
 /**
  * Averages of volumes `[batch, depth, height, width, channels]` cut into `outputSize` windows whatever their size: window o is
@@ -273,12 +280,9 @@ export class AdaptiveAvgPool2d extends AdaptivePooling {
  * @example new nn.AdaptiveAvgPool3d(2).forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2, 2, 2, 2]
  * @see PyTorch, torch.nn.AdaptiveAvgPool3d (whose channels are the second axis).
  */
-export class AdaptiveAvgPool3d extends AdaptivePooling {
+export class AdaptiveAvgPool3d extends AdaptiveAvgPooling {
   protected override get dims(): 3 {
     return 3;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return adaptiveAvgPool3d(x, this.outputSize);
   }
 }
 
@@ -290,12 +294,9 @@ export class AdaptiveAvgPool3d extends AdaptivePooling {
  * @example new nn.AdaptiveMaxPool1d(4).forward(zeros([8, 15, 4])).shape; // [8, 4, 4]
  * @see PyTorch, torch.nn.AdaptiveMaxPool1d (whose channels are the second axis).
  */
-export class AdaptiveMaxPool1d extends AdaptivePooling {
+export class AdaptiveMaxPool1d extends AdaptiveMaxPooling {
   protected override get dims(): 1 {
     return 1;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return adaptiveMaxPool1d(x, this.outputSize);
   }
 }
 
@@ -307,11 +308,7 @@ export class AdaptiveMaxPool1d extends AdaptivePooling {
  * @example new nn.AdaptiveMaxPool2d([3, 2]).forward(zeros([8, 7, 5, 16])).shape; // [8, 3, 2, 16]
  * @see PyTorch, torch.nn.AdaptiveMaxPool2d (whose channels are the second axis).
  */
-export class AdaptiveMaxPool2d extends AdaptivePooling {
-  protected override pool(x: Tensor): Tensor {
-    return adaptiveMaxPool2d(x, this.outputSize);
-  }
-}
+export class AdaptiveMaxPool2d extends AdaptiveMaxPooling {}
 
 /**
  * Largest values of volumes `[batch, depth, height, width, channels]` cut into `outputSize` windows whatever their size: window o is
@@ -321,12 +318,9 @@ export class AdaptiveMaxPool2d extends AdaptivePooling {
  * @example new nn.AdaptiveMaxPool3d(2).forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2, 2, 2, 2]
  * @see PyTorch, torch.nn.AdaptiveMaxPool3d (whose channels are the second axis).
  */
-export class AdaptiveMaxPool3d extends AdaptivePooling {
+export class AdaptiveMaxPool3d extends AdaptiveMaxPooling {
   protected override get dims(): 3 {
     return 3;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return adaptiveMaxPool3d(x, this.outputSize);
   }
 }
 
@@ -335,12 +329,9 @@ export class AdaptiveMaxPool3d extends AdaptivePooling {
  * @throws ShapeError from `forward` for another shape or no positions.
  * @example new nn.GlobalAvgPool1d().forward(zeros([8, 15, 4])).shape; // [8, 4]
  */
-export class GlobalAvgPool1d extends Pooling {
+export class GlobalAvgPool1d extends GlobalAvgPooling {
   protected override get dims(): 1 {
     return 1;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return globalAvgPool(x);
   }
 }
 
@@ -349,23 +340,16 @@ export class GlobalAvgPool1d extends Pooling {
  * @throws ShapeError from `forward` for another shape or no positions.
  * @example new nn.GlobalAvgPool2d().forward(zeros([8, 7, 5, 16])).shape; // [8, 16]
  */
-export class GlobalAvgPool2d extends Pooling {
-  protected override pool(x: Tensor): Tensor {
-    return globalAvgPool(x);
-  }
-}
+export class GlobalAvgPool2d extends GlobalAvgPooling {}
 
 /**
  * Average of every channel over all positions of volumes `[batch, depth, height, width, channels]`, which gives `[batch, channels]`.
  * @throws ShapeError from `forward` for another shape or no positions.
  * @example new nn.GlobalAvgPool3d().forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2]
  */
-export class GlobalAvgPool3d extends Pooling {
+export class GlobalAvgPool3d extends GlobalAvgPooling {
   protected override get dims(): 3 {
     return 3;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return globalAvgPool(x);
   }
 }
 
@@ -374,12 +358,9 @@ export class GlobalAvgPool3d extends Pooling {
  * @throws ShapeError from `forward` for another shape or no positions.
  * @example new nn.GlobalMaxPool1d().forward(zeros([8, 15, 4])).shape; // [8, 4]
  */
-export class GlobalMaxPool1d extends Pooling {
+export class GlobalMaxPool1d extends GlobalMaxPooling {
   protected override get dims(): 1 {
     return 1;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return globalMaxPool(x);
   }
 }
 
@@ -388,22 +369,15 @@ export class GlobalMaxPool1d extends Pooling {
  * @throws ShapeError from `forward` for another shape or no positions.
  * @example new nn.GlobalMaxPool2d().forward(zeros([8, 7, 5, 16])).shape; // [8, 16]
  */
-export class GlobalMaxPool2d extends Pooling {
-  protected override pool(x: Tensor): Tensor {
-    return globalMaxPool(x);
-  }
-}
+export class GlobalMaxPool2d extends GlobalMaxPooling {}
 
 /**
  * Largest value of every channel over all positions of volumes `[batch, depth, height, width, channels]`, which gives `[batch, channels]`.
  * @throws ShapeError from `forward` for another shape or no positions.
  * @example new nn.GlobalMaxPool3d().forward(zeros([1, 4, 7, 5, 2])).shape; // [1, 2]
  */
-export class GlobalMaxPool3d extends Pooling {
+export class GlobalMaxPool3d extends GlobalMaxPooling {
   protected override get dims(): 3 {
     return 3;
-  }
-  protected override pool(x: Tensor): Tensor {
-    return globalMaxPool(x);
   }
 }
