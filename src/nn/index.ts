@@ -12,6 +12,20 @@ export {
   Softplus,
   Tanh,
 } from './activations.js';
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+  GlobalAvgPool1d,
+  GlobalAvgPool2d,
+  GlobalAvgPool3d,
+  GlobalMaxPool1d,
+  GlobalMaxPool2d,
+  GlobalMaxPool3d,
+} from './adaptive-pooling.js';
 export { collectLosses } from './added-loss.js';
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './batch-norm.js';
 export {
@@ -62,26 +76,7 @@ export {
   weightNorm,
 } from './parametrize.js';
 export { ActivityRegularization, elasticNet, l1, l2, type Penalty, weightPenalty } from './penalty.js';
-export {
-  AdaptiveAvgPool1d,
-  AdaptiveAvgPool2d,
-  AdaptiveAvgPool3d,
-  AdaptiveMaxPool1d,
-  AdaptiveMaxPool2d,
-  AdaptiveMaxPool3d,
-  AvgPool1d,
-  AvgPool2d,
-  AvgPool3d,
-  GlobalAvgPool1d,
-  GlobalAvgPool2d,
-  GlobalAvgPool3d,
-  GlobalMaxPool1d,
-  GlobalMaxPool2d,
-  GlobalMaxPool3d,
-  MaxPool1d,
-  MaxPool2d,
-  MaxPool3d,
-} from './pooling.js';
+export { AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d } from './pooling.js';
 export { type PruneOptions, Pruner, type PrunerOptions, prune } from './prune.js';
 export {
   CELU,

@@ -1,12 +1,12 @@
 import { add, type FloatDType, OptionError, pad, relu, slice, type Tensor } from '../core.js';
 import { checkOptions, wholeNumber } from '../options.js';
+import { GlobalAvgPool2d } from './adaptive-pooling.js';
 import { BatchNorm2d } from './batch-norm.js';
 import { Conv2d } from './conv.js';
 import { DropPath } from './dropouts.js';
 import { kaimingNormal } from './init.js';
 import { Linear } from './linear.js';
 import { type AnyModule, Module, type ModuleConfig } from './module.js';
-import { GlobalAvgPool2d } from './pooling.js';
 import { Sequential } from './sequential.js';
 
 /** How a block whose shape changes passes its input on: strided with zeros for new channels, or by a 1 × 1 convolution. */
