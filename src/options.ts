@@ -1,5 +1,18 @@
 import { didYouMean, OptionError } from './errors.js';
 
+/** Options of one type wherever they occur: {@link checkOptions} looks at them for all who call it. */
+const FLAGS =
+  named(`affine alignCorners allowEmpty annotate batchNorm ceilMode centered compress constants countIncludePad
+  dashed decoupled decoupledWeightDecay density descending dropFirst dropLast even fromLogits full half image keepDims largest log
+  logInput logTargets markers maximize nesterov normalize print program quotes restoreBest reverse shuffle squared
+  straightThrough strict swap threePhase trackRunningStats trans transA transB unitDiagonal upper whiten wholeX`);
+const TEXTS = named('background dir directory monitor name');
+const FUNCTIONS = named('collate onDiagnosis onEpoch onProgress onStep where');
+
+function named(list: string): ReadonlySet<string> {
+  return new Set(list.split(/\s+/));
+}
+
 /** Throws unless every key of `given` is one of `known`, so that a misspelt option is never ignored. */
 export function checkOptions(where: string, given: object, known: readonly string[]): void {
   const expected = `expected an object of options: ${known.join(', ')}`;
@@ -15,6 +28,13 @@ export function checkOptions(where: string, given: object, known: readonly strin
       throw new OptionError(
         `${where}: unknown option "${key}", expected ${known.join(', ')}.${didYouMean(key, known)}`,
       );
+    }
+    const value: unknown = given[key as keyof typeof given];
+    if (value === undefined) continue;
+    if (FLAGS.has(key)) checkFlag(where, key, value);
+    else if (FUNCTIONS.has(key)) checkFunction(where, key, value);
+    else if (TEXTS.has(key) && typeof value !== 'string') {
+      throw new OptionError(`${where}: ${key} is ${shown(value)}, expected text`);
     }
   }
 }
@@ -58,6 +78,14 @@ export function isIterable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
 }
 
+/** Returns `value` when it is two finite numbers, the first not above the second. */
+export function rangeOfTwo(where: string, value: unknown): readonly [number, number] {
+  if (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] <= value[1]) {
+    return [value[0], value[1]];
+  }
+  throw new OptionError(`${where} is ${shown(value)}, expected [low, high], two finite numbers`);
+}
+
 /** Throws unless `value` is true or false. */
 export function checkFlag(where: string, what: string, value: unknown): void {
   if (typeof value !== 'boolean') throw new OptionError(`${where}: ${what} is ${shown(value)}, expected true or false`);
@@ -65,7 +93,7 @@ export function checkFlag(where: string, what: string, value: unknown): void {
 
 /** Throws unless `value` is the path of a file or folder: text that is not empty. */
 export function checkPath(where: string, what: string, value: unknown): void {
-  if (typeof value !== 'string' || value === '') {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) {
     throw new OptionError(`${where}: ${what} is ${shown(value)}, expected a path`);
   }
 }

@@ -1,5 +1,5 @@
 import { OptionError } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { Augmentation } from './augmentation.js';
 import { type Amount, amountOf, type ChanceOptions, chanceOf, rangeOf, shareOf, sizeOfCrop } from './check.js';
 import type { Range, Size } from './steps.js';
@@ -72,7 +72,7 @@ export function zoom(factor: Amount, options: ZoomOptions = {}): Augmentation {
 function factors(where: string, amount: Amount): Range {
   const range = rangeOf(where, amount, 1, 0);
   if (range[0] > 0) return range;
-  throw new OptionError(`${where} is ${JSON.stringify(amount)}, expected factors above 0; a number is less than 1`);
+  throw new OptionError(`${where} is ${shown(amount)}, expected factors above 0; a number is less than 1`);
 }
 
 export interface ShearOptions extends ChanceOptions {
@@ -93,7 +93,7 @@ export function shear(degrees: Amount, options: ShearOptions = {}): Augmentation
   const angles = (where: string, amount: Amount): Range => {
     const range = rangeOf(where, amount, 0);
     if (range[0] > -90 && range[1] < 90) return range;
-    throw new OptionError(`${where} is ${JSON.stringify(amount)}, expected less than 90 degrees either way`);
+    throw new OptionError(`${where} is ${shown(amount)}, expected less than 90 degrees either way`);
   };
   const [x, y] = [angles('shear: degrees', degrees), angles('shear: y', options.y ?? 0)];
   return new Augmentation([{ kind: 'shear', probability, x, y }]);
@@ -167,7 +167,7 @@ export function openRange(where: string, given: Range, most: number): Range {
   const right = Array.isArray(given) && given.length === 2 && given.every(Number.isFinite);
   if (right && given[0] > 0 && given[0] <= given[1] && given[1] <= most) return [given[0], given[1]];
   const bounds = most === Infinity ? 'above 0' : `in (0, ${most}]`;
-  throw new OptionError(`${where} is ${JSON.stringify(given)}, expected [low, high] ${bounds}`);
+  throw new OptionError(`${where} is ${shown(given)}, expected [low, high] ${bounds}`);
 }
 
 export interface ElasticOptions extends ChanceOptions {

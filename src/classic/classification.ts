@@ -1,6 +1,6 @@
 import { OptionError, sigmoid, softmax, type Tensor } from '../core.js';
 import type { DataInput, TensorDataset } from '../data/index.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { predict } from '../train/index.js';
 import { DescentModel, type LinearModelOptions } from './model.js';
 
@@ -103,5 +103,6 @@ export class SoftmaxRegression extends DescentModel {
 }
 
 function checkShare(what: string, value: number): void {
-  if (!(value >= 0 && value <= 1)) throw new OptionError(`${what} is ${String(value)}, expected a number in [0, 1]`);
+  if (!(typeof value === 'number' && value >= 0 && value <= 1))
+    throw new OptionError(`${what} is ${shown(value)}, expected a number in [0, 1]`);
 }

@@ -1,9 +1,11 @@
 // Rows of numbers from a file, some thousand at a time, for `neurite predict`.
+
 import { extname } from 'node:path';
 import { DataError, FormatError, type Shape } from '../core.js';
 import { jsonLines, openCsv } from '../data/index.js';
 import { npyInfo, readNpy } from '../io/index.js';
 import type { JsonValue } from '../json.js';
+import { shown } from '../options.js';
 import { UsageError } from './command.js';
 
 /** Rows `[n, ...features]`. */
@@ -107,7 +109,7 @@ function readRow(value: JsonValue, line: number, names: readonly string[] | null
   return (names ?? Object.keys(value)).map((name) => {
     const field = Object.hasOwn(value, name) ? value[name] : undefined;
     if (typeof field === 'number') return field;
-    const got = field === undefined ? 'is missing' : `is ${JSON.stringify(field)}`;
+    const got = field === undefined ? 'is missing' : `is ${shown(field)}`;
     throw new FormatError(`row ${line}: "${name}" ${got}, expected a number; name the columns to take with --columns`);
   });
 }

@@ -218,10 +218,10 @@ export class TensorDataset {
     const n = this.length;
     if (typeof parts === 'number') {
       const first = Math.round(n * parts);
-      if (!(parts > 0 && parts < 1) || first === 0 || first === n) {
+      if (!(typeof parts === 'number' && parts > 0 && parts < 1) || first === 0 || first === n) {
         const hint = parts >= 1 ? '; give counts as an array, such as split([800, 200])' : '';
         throw new OptionError(
-          `split: fraction ${parts} of ${n} samples: expected one in (0, 1) that leaves no part empty${hint}`,
+          `split: fraction ${shown(parts)} of ${n} samples: expected one in (0, 1) that leaves no part empty${hint}`,
         );
       }
       return [first, n - first];

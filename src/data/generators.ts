@@ -1,5 +1,5 @@
 import { Draws, OptionError } from '../core.js';
-import { checkOptions, shown, wholeNumber } from '../options.js';
+import { checkList, checkOptions, rangeOfTwo, shown, wholeNumber } from '../options.js';
 import { TensorDataset } from './dataset.js';
 
 /** Options every generator of points in the plane has. */
@@ -123,18 +123,19 @@ export interface BlobOptions {
 export function blobs(samples: number, options: BlobOptions = {}): TensorDataset {
   checkOptions('blobs', options, ['centers', 'features', 'noise', 'box', 'seed']);
   const { centers = 3, features = 2, noise = 1, box = [-10, 10] } = options;
-  wholeNumber('blobs: features', features, 1);
+  wholeNumber('blobs: features', features, 1, 1_000_000);
+  wholeNumber('blobs: samples', samples, 1);
   atLeastZero('blobs: noise', noise);
-  if (!(box.length === 2 && Number.isFinite(box[0]) && Number.isFinite(box[1]) && box[0] <= box[1])) {
-    throw new OptionError(`blobs: box is [${box}], expected [low, high]`);
-  }
+  rangeOfTwo('blobs: box', box);
   const random = new Draws('blobs', options.seed);
   const at =
     typeof centers === 'number'
-      ? Array.from({ length: wholeNumber('blobs: centers', centers, 1) }, () =>
+      ? Array.from({ length: wholeNumber('blobs: centers', centers, 1, samples) }, () =>
           Array.from({ length: features }, () => box[0] + (box[1] - box[0]) * random.uniform()),
         )
       : centers;
+  checkList('blobs', 'centers', at, 'lists of numbers');
+  for (const [i, c] of at.entries()) checkList('blobs', `centers[${i}]`, c, 'numbers');
   const width = at[0]?.length ?? 0;
   if (width === 0 || !at.every((c) => c.length === width && c.every(Number.isFinite))) {
     throw new OptionError('blobs: expected centers as at least one list of finite numbers, all of one length');

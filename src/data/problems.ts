@@ -1,5 +1,5 @@
 import { Draws, OptionError } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { TensorDataset } from './dataset.js';
 import { atLeastZero, classLabels } from './generators.js';
 
@@ -121,8 +121,8 @@ export function classification(samples: number, options: ClassificationOptions =
   wholeNumber('classification: samples', samples, groups);
   atLeastZero('classification: noise', noise);
   atLeastZero('classification: separation', separation);
-  if (!(flip >= 0 && flip <= 1))
-    throw new OptionError(`classification: flip is ${String(flip)}, expected one in [0, 1]`);
+  if (!(typeof flip === 'number' && flip >= 0 && flip <= 1))
+    throw new OptionError(`classification: flip is ${shown(flip)}, expected one in [0, 1]`);
   const random = new Draws('classification', options.seed);
   const corners = new Set<number>();
   while (corners.size < groups) corners.add(random.below(2 ** informative));

@@ -141,8 +141,8 @@ export interface SwapNoiseOptions {
 export async function swapNoise(dataset: TensorDataset, options: SwapNoiseOptions = {}): Promise<TensorDataset> {
   checkOptions('swapNoise', options, ['share', 'copies', 'seed']);
   const { share = 0.1, seed } = options;
-  if (!(share >= 0 && share <= 1)) {
-    throw new OptionError(`swapNoise: share is ${String(share)}, expected a probability in [0, 1]`);
+  if (!(typeof share === 'number' && share >= 0 && share <= 1)) {
+    throw new OptionError(`swapNoise: share is ${shown(share)}, expected a probability in [0, 1]`);
   }
   const copies = wholeNumber('swapNoise: copies', options.copies ?? 1, 1);
   const rows = await rowsOf('swapNoise', dataset);

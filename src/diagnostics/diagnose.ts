@@ -3,7 +3,7 @@ import { type DataInput, TensorDataset } from '../data/index.js';
 import { OptionError } from '../errors.js';
 import { type Loss, type LossName, lossByName } from '../losses/index.js';
 import { Module } from '../nn/index.js';
-import { wholeNumber } from '../options.js';
+import { checkObject, shown, wholeNumber } from '../options.js';
 import { save } from '../plot/index.js';
 import { drawDiagnosis } from './draw.js';
 import { measure } from './measure.js';
@@ -52,26 +52,15 @@ export async function diagnose(
   options: DiagnoseOptions,
 ): Promise<Diagnosis> {
   const where = 'diagnose';
-  if (!(model instanceof Module))
-    throw new OptionError(`${where}: got ${String(model)} as model, expected an nn.Module`);
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError(`${where}: expected options such as { loss: 'crossEntropy' }`);
+  if (!(model instanceof Module)) {
+    throw new OptionError(`${where}: got ${shown(model)} as model, expected an nn.Module`);
   }
-  const { loss, before, history, print = true, plot } = options;
-  const thresholds = readLimits(where, options, OPTIONS);
-  if (typeof loss !== 'string' && typeof loss !== 'function') {
-    throw new OptionError(`${where}: loss is ${String(loss)}, expected a name such as 'crossEntropy' or a function`);
-  }
-  const samples = wholeNumber(`${where}: samples`, options.samples ?? 512, 1);
-  const steps = wholeNumber(`${where}: steps`, options.steps ?? 1, 1);
-  const { tolerance = 0 } = options;
-  if (!(tolerance >= 0 && Number.isFinite(tolerance))) {
-    throw new OptionError(`${where}: tolerance is ${tolerance}, expected a number >= 0`);
-  }
+  const { lossOf, samples, steps, tolerance, thresholds } = settingsOf(where, options);
+  checkBatch(where, batch);
+  const { before, history, print = true, plot } = options;
   const data = batch instanceof TensorDataset ? batch : new TensorDataset(batch.x, batch.y);
   const { value } = await data.batches({ batchSize: Math.min(samples, data.length) }).next();
   const [x, y] = value as [Tensor, Tensor];
-  const lossOf = typeof loss === 'string' ? lossByName(loss) : loss;
   const figures = await measure(model, x, y, lossOf, tolerance, before ?? null);
   const judged = history === undefined ? null : verdict(history);
   const warnings = warningsOf(figures, thresholds, steps);
@@ -79,4 +68,27 @@ export async function diagnose(
   if (print) console.log(diagnosis.toString());
   if (plot !== undefined) await save(diagnosis.svg, plot);
   return diagnosis;
+}
+
+/** The options of {@link diagnose}, checked. @throws OptionError naming `where`. */
+export function settingsOf(where: string, options: DiagnoseOptions) {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError(`${where}: got ${shown(options)}, expected options such as { loss: 'crossEntropy' }`);
+  }
+  const thresholds = readLimits(where, options, OPTIONS);
+  const { loss, tolerance = 0 } = options;
+  if (typeof loss !== 'string' && typeof loss !== 'function') {
+    throw new OptionError(`${where}: loss is ${shown(loss)}, expected a name such as 'crossEntropy' or a function`);
+  }
+  const samples = wholeNumber(`${where}: samples`, options.samples ?? 512, 1);
+  const steps = wholeNumber(`${where}: steps`, options.steps ?? 1, 1);
+  if (!(Number.isFinite(tolerance) && tolerance >= 0)) {
+    throw new OptionError(`${where}: tolerance is ${shown(tolerance)}, expected a number >= 0`);
+  }
+  return { lossOf: typeof loss === 'string' ? lossByName(loss) : loss, samples, steps, tolerance, thresholds };
+}
+
+/** Throws unless `batch` is a data set, or x and y. */
+export function checkBatch(where: string, batch: unknown): void {
+  if (!(batch instanceof TensorDataset)) checkObject(`${where}: data`, batch, 'x and y');
 }

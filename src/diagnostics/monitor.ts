@@ -2,9 +2,9 @@ import type { Tensor } from '../core.js';
 import type { DataInput, TensorDataset } from '../data/index.js';
 import { OptionError } from '../errors.js';
 import type { Module } from '../nn/index.js';
-import { shown, wholeNumber } from '../options.js';
+import { checkFunction, shown, wholeNumber } from '../options.js';
 import type { Callback, EpochEvent, TrainContext } from '../train/index.js';
-import { type DiagnoseOptions, diagnose } from './diagnose.js';
+import { checkBatch, type DiagnoseOptions, diagnose, settingsOf } from './diagnose.js';
 import type { Diagnosis } from './report.js';
 import type { WarningKind } from './warnings.js';
 
@@ -47,6 +47,9 @@ export class Monitor implements Callback {
     const { every = 1, onDiagnosis, stopOn = [], ...rest } = options;
     if (!Array.isArray(stopOn))
       throw new OptionError(`Monitor: stopOn is ${shown(stopOn)}, expected a list of warnings`);
+    checkBatch('Monitor', batch);
+    settingsOf('Monitor', rest);
+    if (onDiagnosis !== undefined) checkFunction('Monitor', 'onDiagnosis', onDiagnosis);
     this.#batch = batch;
     this.#options = { print: false, ...rest };
     this.#every = wholeNumber('Monitor: every', every, 1);

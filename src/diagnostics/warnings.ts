@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import type { ActivationFigures, Measurements, ParameterFigures } from './measure.js';
 
 export type WarningKind =
@@ -44,8 +44,8 @@ export function readLimits(where: string, options: object, known: readonly strin
   for (const name of ['vanishing', 'exploding', 'dead', 'saturated'] as const) {
     const v = given[name] ?? DEFAULTS[name];
     const high = name === 'exploding' ? Infinity : 1;
-    if (!(v > 0 && v <= high)) {
-      throw new OptionError(`${where}: ${name} is ${String(v)}, expected a number ${high === 1 ? 'in (0, 1]' : '> 0'}`);
+    if (!(typeof v === 'number' && v > 0 && v <= high)) {
+      throw new OptionError(`${where}: ${name} is ${shown(v)}, expected a number ${high === 1 ? 'in (0, 1]' : '> 0'}`);
     }
     limits[name] = v;
   }

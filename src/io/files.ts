@@ -57,7 +57,7 @@ export async function writeFileAtomic(
   system: FileSystem = disk,
 ): Promise<void> {
   checkPath('write', 'file', file);
-  if (typeof chunks?.[Symbol.iterator] !== 'function') {
+  if (typeof chunks === 'string' || typeof chunks?.[Symbol.iterator] !== 'function') {
     throw new OptionError(`write "${file}": got ${shown(chunks)}, expected chunks of bytes`);
   }
   const directory = dirname(resolve(file));

@@ -12,6 +12,7 @@ import {
   sub,
   Tensor,
 } from '../core.js';
+import { shown } from '../options.js';
 import { floatTargets, numberAbove } from './check.js';
 import { logOf, logOfComplement } from './log.js';
 import { checkLossOptions, type LossOptions, reduce } from './reduction.js';
@@ -92,8 +93,8 @@ export function focalLoss(outputs: Tensor, targets: Tensor, options: FocalOption
   checkLossOptions('focalLoss', options, ['alpha', 'gamma', 'fromLogits']);
   const { alpha = 0.25, fromLogits = true } = options;
   const gamma = numberAbove('focalLoss', 'gamma', options.gamma ?? 2, 0, true);
-  if (alpha !== null && !(alpha >= 0 && alpha <= 1)) {
-    throw new OptionError(`focalLoss: alpha is ${String(alpha)}, expected a number in [0, 1] or null`);
+  if (alpha !== null && !(typeof alpha === 'number' && alpha >= 0 && alpha <= 1)) {
+    throw new OptionError(`focalLoss: alpha is ${shown(alpha)}, expected a number in [0, 1] or null`);
   }
   const y = floatTargets('focalLoss', outputs, targets);
   const cross = binaryCrossEntropy(outputs, y, { fromLogits, reduction: 'none' });

@@ -10,6 +10,7 @@ export function checkTensor(loss: string, x: unknown, what: string): void {
 
 /** Broadcasting [n, 1] against [n] would silently compare every output with every target. */
 export function checkSameShape(loss: string, outputs: Tensor, targets: Tensor, what = 'targets'): void {
+  checkTensor(loss, outputs, 'outputs');
   checkTensor(loss, targets, what);
   if (sameShape(outputs.shape, targets.shape)) return;
   const hint =

@@ -20,6 +20,7 @@ import {
   take,
   where,
 } from '../core.js';
+import { shown } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
 import { checkFloat, checkTensor, floatTargets } from './check.js';
 import { logOf } from './log.js';
@@ -63,8 +64,8 @@ function checkClassWeights(loss: string, x: Tensor, classWeights: Tensor | undef
 }
 
 function checkSmoothing(loss: string, labelSmoothing: number): number {
-  if (labelSmoothing >= 0 && labelSmoothing <= 1) return labelSmoothing;
-  throw new OptionError(`${loss}: labelSmoothing is ${String(labelSmoothing)}, expected a number in [0, 1]`);
+  if (typeof labelSmoothing === 'number' && labelSmoothing >= 0 && labelSmoothing <= 1) return labelSmoothing;
+  throw new OptionError(`${loss}: labelSmoothing is ${shown(labelSmoothing)}, expected a number in [0, 1]`);
 }
 
 /** What all losses over integer labels share: class weights, ignored labels, smoothing. `rows` gives −log p of the label. */

@@ -16,6 +16,7 @@ import {
   type Tensor,
   where,
 } from '../core.js';
+import { shown } from '../options.js';
 import { checkSameShape, floatTargets, numberAbove } from './check.js';
 import { logOf } from './log.js';
 import { checkLossOptions, type LossOptions, type Reduction, reduce } from './reduction.js';
@@ -142,5 +143,5 @@ function logProbabilities(loss: string, x: Tensor, from: string): Tensor {
   if (from === 'logProbs') return x;
   if (from === 'logits') return logSoftmax(x);
   if (from === 'probabilities') return logOf(x);
-  throw new OptionError(`${loss}: from is ${JSON.stringify(from)}, expected 'logProbs', 'logits' or 'probabilities'`);
+  throw new OptionError(`${loss}: from is ${shown(from)}, expected 'logProbs', 'logits' or 'probabilities'`);
 }

@@ -19,6 +19,7 @@ import {
   type Tensor,
   where,
 } from '../core.js';
+import { shown } from '../options.js';
 import { sameShape } from '../shape.js';
 import { checkFloat, checkSameShape, checkTensor, floatTargets, numberAbove } from './check.js';
 import { checkLossOptions, type LossOptions, reduce } from './reduction.js';
@@ -75,11 +76,12 @@ export interface CosineOptions extends LossOptions {
 export function cosineLoss(outputs: Tensor, targets: Tensor, options: CosineOptions = {}): Tensor {
   checkLossOptions('cosineLoss', options, ['labels', 'margin']);
   const { margin = 0, labels } = options;
-  if (!(margin >= -1 && margin <= 1)) {
-    throw new OptionError(`cosineLoss: margin is ${String(margin)}, expected a number in [-1, 1]`);
+  if (!(typeof margin === 'number' && margin >= -1 && margin <= 1)) {
+    throw new OptionError(`cosineLoss: margin is ${shown(margin)}, expected a number in [-1, 1]`);
   }
   checkTensor('cosineLoss', outputs, 'outputs');
   if (outputs.shape.length === 0) throw new ShapeError('cosineLoss: got scalars, expected [..., d]');
+  if (labels !== undefined) checkTensor('cosineLoss', labels, 'labels');
   const y = floatTargets('cosineLoss', outputs, targets);
   const last = { axis: -1 } as const;
   const lengths = mul(add(sum(square(outputs), last), 1e-12), add(sum(square(y), last), 1e-12));

@@ -14,7 +14,7 @@ import {
   Tensor,
   where,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { sameShape } from '../shape.js';
 
 /** What becomes of the losses of the examples: their mean, their sum, or nothing. */
@@ -90,6 +90,6 @@ export function reduce(
       return weighted;
     default:
       reduction satisfies never;
-      throw new OptionError(`${loss}: reduction is ${JSON.stringify(reduction)}, expected 'mean', 'sum' or 'none'`);
+      throw new OptionError(`${loss}: reduction is ${shown(reduction)}, expected 'mean', 'sum' or 'none'`);
   }
 }

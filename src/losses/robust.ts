@@ -17,6 +17,7 @@ import {
   type Tensor,
   where,
 } from '../core.js';
+import { shown } from '../options.js';
 import { floatTargets, numberAbove } from './check.js';
 import { checkLossOptions, type LossOptions, reduce } from './reduction.js';
 
@@ -133,7 +134,8 @@ export interface QuantileOptions extends LossOptions {
 export function quantileLoss(outputs: Tensor, targets: Tensor, options: QuantileOptions = {}): Tensor {
   checkLossOptions('quantileLoss', options, ['q']);
   const { q = 0.5 } = options;
-  if (!(q > 0 && q < 1)) throw new OptionError(`quantileLoss: q is ${String(q)}, expected a number in (0, 1)`);
+  if (!(typeof q === 'number' && q > 0 && q < 1))
+    throw new OptionError(`quantileLoss: q is ${shown(q)}, expected a number in (0, 1)`);
   const r = neg(errorOf('quantileLoss', outputs, targets));
   return reduce('quantileLoss', maximum(mul(r, q), mul(r, q - 1)), options);
 }

@@ -13,7 +13,7 @@ import {
   type Tensor,
   tanh,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { Module, type ModuleConfig } from './module.js';
 
 /**
@@ -113,8 +113,10 @@ export class Softplus extends Module {
     super();
     checkOptions('Softplus', options, ['beta', 'threshold']);
     const { beta = 1, threshold = Infinity } = options;
-    if (!(beta > 0)) throw new OptionError(`Softplus: beta is ${beta}, expected > 0`);
-    if (!(threshold >= 0)) throw new OptionError(`Softplus: threshold is ${threshold}, expected >= 0`);
+    if (!(typeof beta === 'number' && beta > 0))
+      throw new OptionError(`Softplus: beta is ${shown(beta)}, expected > 0`);
+    if (!(typeof threshold === 'number' && threshold >= 0))
+      throw new OptionError(`Softplus: threshold is ${shown(threshold)}, expected >= 0`);
     this.beta = beta;
     this.threshold = threshold;
   }
@@ -171,7 +173,7 @@ export class GELU extends Module {
     checkOptions('GELU', options, ['approximate']);
     const { approximate = 'none' } = options;
     if (approximate !== 'none' && approximate !== 'tanh') {
-      throw new OptionError(`GELU: approximate is ${JSON.stringify(approximate)}, expected 'none' or 'tanh'`);
+      throw new OptionError(`GELU: approximate is ${shown(approximate)}, expected 'none' or 'tanh'`);
     }
     this.approximate = approximate;
   }

@@ -1,11 +1,11 @@
 import { add, bernoulli, dropout, mul, OptionError, ones, ShapeError, type Tensor, where } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { checkTensor, showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
 function checkProbability(name: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) {
-    throw new OptionError(`${name}: p is ${String(p)}, expected a probability in [0, 1]`);
+  if (!(typeof p === 'number' && p >= 0 && p <= 1)) {
+    throw new OptionError(`${name}: p is ${shown(p)}, expected a probability in [0, 1]`);
   }
 }
 

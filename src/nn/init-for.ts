@@ -1,6 +1,6 @@
 import { OptionError, Parameter, type Shape, ShapeError } from '../core.js';
 import { didYouMean } from '../errors.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { checkSizes, sizeOf } from '../shape.js';
 import { ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from './activations.js';
 import { checkModule } from './describe.js';
@@ -64,7 +64,7 @@ export function gain(activation: ActivationName, negativeSlope = 0.01): number {
       activation satisfies never;
       const known = ['linear', 'sigmoid', 'tanh', 'relu', 'leakyRelu', 'selu'];
       throw new OptionError(
-        `init.gain: got ${JSON.stringify(activation)}, expected ${known.join(', ')}.${didYouMean(String(activation), known)}`,
+        `init.gain: got ${shown(activation)}, expected ${known.join(', ')}.${didYouMean(String(activation), known)}`,
       );
     }
   }
@@ -112,7 +112,7 @@ export function initFor(model: Module, options: InitForOptions = {}): Map<string
   const { activation: fallback = 'linear', distribution = 'normal' } = options;
   gain(fallback);
   if (distribution !== 'normal' && distribution !== 'uniform') {
-    throw new OptionError(`initFor: distribution is ${JSON.stringify(distribution)}, expected 'normal' or 'uniform'`);
+    throw new OptionError(`initFor: distribution is ${shown(distribution)}, expected 'normal' or 'uniform'`);
   }
   const modules = [...model.namedModules()];
   const chosen = new Map<string, ActivationName>();

@@ -25,7 +25,7 @@ import {
   uniform,
   where,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import type { Initializer } from './init.js';
 
@@ -171,7 +171,8 @@ export function sparse(options: SparseOptions): Initializer {
   if (!Number.isInteger(nonZero) || nonZero < 1) {
     throw new OptionError(`init.sparse: nonZero is ${String(nonZero)}, expected a whole number >= 1`);
   }
-  if (!(std > 0 && std < Infinity)) throw new OptionError(`init.sparse: std is ${String(std)}, expected a number > 0`);
+  if (!(typeof std === 'number' && std > 0 && std < Infinity))
+    throw new OptionError(`init.sparse: std is ${shown(std)}, expected a number > 0`);
   return (shape, { dtype }) => {
     if (shape.length !== 2) throw new ShapeError(`init.sparse: got [${shape}], expected [units, inputs]`);
     const [units, inputs] = shape;

@@ -8,7 +8,7 @@ import {
   uniform as uniformOp,
   zeros as zerosOp,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 
 /** What an initialiser may need to know about the layer. */
 export interface InitContext {
@@ -83,7 +83,7 @@ export function fanInUniform(options: { bound?: 'rsqrt' | 'reciprocal' } = {}): 
   checkOptions('init.fanInUniform', options, ['bound']);
   const { bound = 'rsqrt' } = options;
   if (bound !== 'rsqrt' && bound !== 'reciprocal') {
-    throw new OptionError(`init.fanInUniform: bound is ${JSON.stringify(bound)}, expected 'rsqrt' or 'reciprocal'`);
+    throw new OptionError(`init.fanInUniform: bound is ${shown(bound)}, expected 'rsqrt' or 'reciprocal'`);
   }
   return (shape, { fanIn, dtype }) => symmetric(shape, bound === 'rsqrt' ? 1 / Math.sqrt(fanIn) : 1 / fanIn, dtype);
 }
@@ -181,7 +181,7 @@ function checkKaiming(name: string, options: KaimingOptions): void {
     throw new OptionError(`init.${name}: negativeSlope is ${String(negativeSlope)}, expected a finite number`);
   }
   if (mode !== 'fanIn' && mode !== 'fanOut') {
-    throw new OptionError(`init.${name}: mode is ${JSON.stringify(mode)}, expected 'fanIn' or 'fanOut'`);
+    throw new OptionError(`init.${name}: mode is ${shown(mode)}, expected 'fanIn' or 'fanOut'`);
   }
 }
 

@@ -36,7 +36,7 @@ abstract class InstanceNorm extends StatisticsNorm {
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super(numFeatures, options, false);
     const { momentum = 0.1 } = options;
-    if (!(momentum >= 0 && momentum <= 1)) {
+    if (!(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
       throw new OptionError(`${this.constructor.name}: momentum is ${shown(momentum)}, expected a number in [0, 1]`);
     }
     this.momentum = momentum;

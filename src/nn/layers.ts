@@ -1,4 +1,5 @@
 import { dropout, OptionError, reshape, ShapeError, type Tensor } from '../core.js';
+import { shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { checkTensor, showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
@@ -47,7 +48,8 @@ export class Dropout extends Module {
   readonly p: number;
   constructor(p = 0.5) {
     super();
-    if (!(p >= 0 && p <= 1)) throw new OptionError(`Dropout: p is ${String(p)}, expected a probability in [0, 1]`);
+    if (!(typeof p === 'number' && p >= 0 && p <= 1))
+      throw new OptionError(`Dropout: p is ${shown(p)}, expected a probability in [0, 1]`);
     this.p = p;
   }
 

@@ -1,7 +1,7 @@
 import { FormatError, info, type JsonValue, OptionError, randomState, restoreRandomState } from '../core.js';
 import { readSafetensors, writeSafetensors } from '../io/index.js';
 import { parseExact, stringifyExact } from '../json.js';
-import { checkOptions, checkPath } from '../options.js';
+import { checkOptions, checkPath, shown } from '../options.js';
 import { type AnyTransformer, fromJSON, type TransformerState } from '../preprocess/index.js';
 import { checkModule, showType } from './describe.js';
 import { checkVersion, FORMAT_METADATA, tensorsOf } from './load.js';
@@ -52,7 +52,7 @@ export async function saveModel(model: AnyModule, file: string, options: SaveMod
   checkOptions(where, options, ['preprocessing', 'classes', 'registry']);
   const { preprocessing, classes, registry } = options;
   if (classes !== undefined && !(Array.isArray(classes) && classes.every((c) => typeof c === 'string'))) {
-    throw new OptionError(`${where}: classes is ${JSON.stringify(classes)}, expected an array of strings`);
+    throw new OptionError(`${where}: classes is ${shown(classes)}, expected an array of strings`);
   }
   const encoded = encodeModule(model, registry);
   checkRebuilds(where, model, encoded.config, encoded.classes);
@@ -164,7 +164,7 @@ function preprocessingOf(where: string, metadata: Readonly<Record<string, string
   if (metadata['preprocessing'] === undefined) return null;
   const state = jsonOf(where, metadata, 'preprocessing');
   if (typeof state !== 'object' || state === null || Array.isArray(state)) {
-    throw new FormatError(`${where}: "preprocessing" is ${JSON.stringify(state)}, expected an object`);
+    throw new FormatError(`${where}: "preprocessing" is ${shown(state)}, expected an object`);
   }
   const record = state as Readonly<Record<string, JsonValue>>;
   if (typeof record['type'] === 'string') return fromJSON(record as unknown as TransformerState);

@@ -27,7 +27,7 @@ export class Normalize extends Module {
     const right = Array.isArray(mean) && Array.isArray(std) && mean.length === std.length && mean.length > 0;
     if (!right || !mean.every(Number.isFinite) || !std.every((s) => s > 0 && s < Infinity)) {
       throw new OptionError(
-        `Normalize: mean is ${JSON.stringify(mean)} and std ${JSON.stringify(std)}, expected as many finite numbers of each, ` +
+        `Normalize: mean is ${shown(mean)} and std ${JSON.stringify(std)}, expected as many finite numbers of each, ` +
           'one a channel, std above 0',
       );
     }

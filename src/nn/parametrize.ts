@@ -16,7 +16,7 @@ import {
   sum,
   type Tensor,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { checkModule } from './describe.js';
 import { type AnyModule, Module, type ModuleConfig } from './module.js';
@@ -233,11 +233,14 @@ export interface SpectralNormOptions {
  * @see Miyato et al. (2018), Spectral normalization for GANs; PyTorch, torch.nn.utils.parametrizations.spectral_norm.
  */
 export function spectralNorm<M extends AnyModule>(layer: M, options: SpectralNormOptions = {}): M {
+  checkOptions('spectralNorm', options, ['name', 'axis', 'iterations', 'eps']);
   const { name = 'weight', axis = 0, iterations = 1, eps = 1e-12 } = options;
   if (!Number.isInteger(iterations) || iterations < 1) {
-    throw new OptionError(`spectralNorm: iterations is ${String(iterations)}, expected a whole number >= 1`);
+    throw new OptionError(`spectralNorm: iterations is ${shown(iterations)}, expected a whole number >= 1`);
   }
-  if (!(eps > 0 && Number.isFinite(eps))) throw new OptionError(`spectralNorm: eps is ${eps}, expected a number > 0`);
+  if (!(Number.isFinite(eps) && eps > 0)) {
+    throw new OptionError(`spectralNorm: eps is ${shown(eps)}, expected a number > 0`);
+  }
   return parametrize(
     'spectralNorm',
     layer,

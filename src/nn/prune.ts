@@ -17,7 +17,7 @@ import {
   stopGradient,
   type Tensor,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { checkModule } from './describe.js';
 import type { AnyModule, ModuleConfig } from './module.js';
@@ -83,8 +83,8 @@ function masked(op: string, model: AnyModule, where: PruneOptions['where']): Pru
 }
 
 function checkAmount(op: string, what: string, amount: number): void {
-  if (!(amount >= 0 && amount <= 1)) {
-    throw new OptionError(`${op}: ${what} is ${String(amount)}, expected a share in [0, 1]`);
+  if (!(typeof amount === 'number' && amount >= 0 && amount <= 1)) {
+    throw new OptionError(`${op}: ${what} is ${shown(amount)}, expected a share in [0, 1]`);
   }
 }
 

@@ -21,7 +21,7 @@ import {
   swiglu,
   type Tensor,
 } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { showShape } from './describe.js';
 import { Module, type ModuleConfig } from './module.js';
 
@@ -198,7 +198,8 @@ export class CELU extends Module {
   /** @param alpha the value reached at −∞ is −alpha, > 0 (default 1). @throws OptionError otherwise. */
   constructor(alpha = 1) {
     super();
-    if (!(alpha > 0 && alpha < Infinity)) throw new OptionError(`CELU: alpha is ${String(alpha)}, expected > 0`);
+    if (!(typeof alpha === 'number' && alpha > 0 && alpha < Infinity))
+      throw new OptionError(`CELU: alpha is ${shown(alpha)}, expected > 0`);
     this.alpha = alpha;
   }
   override config(): ModuleConfig {
@@ -243,10 +244,13 @@ export class Maxout extends Module {
   readonly pieces: number;
   readonly axis: number;
   /** @param pieces k, a whole number >= 1. @param options `axis`, default the last. @throws OptionError otherwise. */
-  constructor(pieces: number, { axis = -1 }: AxisOptions = {}) {
+  constructor(pieces: number, options: AxisOptions = {}) {
     super();
+    checkOptions('Maxout', options, ['axis']);
+    const { axis = -1 } = options;
+    if (!Number.isInteger(axis)) throw new OptionError(`Maxout: axis is ${shown(axis)}, expected a whole number`);
     if (!Number.isInteger(pieces) || pieces < 1) {
-      throw new OptionError(`Maxout: pieces is ${String(pieces)}, expected a whole number >= 1`);
+      throw new OptionError(`Maxout: pieces is ${shown(pieces)}, expected a whole number >= 1`);
     }
     this.pieces = pieces;
     this.axis = axis;

@@ -1,5 +1,5 @@
 import { add, type FloatDType, OptionError, pad, relu, slice, type Tensor } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { GlobalAvgPool2d } from './adaptive-pooling.js';
 import { BatchNorm2d } from './batch-norm.js';
 import { Conv2d } from './conv.js';
@@ -200,13 +200,13 @@ export class ResNet extends Module {
     }
     checkShortcut('ResNet', shortcut);
     const channels = [16, 32, 64].map((c) => c * width);
-    if (!(width > 0) || !channels.every(Number.isInteger)) {
-      throw new OptionError(`ResNet: width is ${String(width)}, expected a factor > 0 of 16 channels`);
+    if (!(typeof width === 'number' && width > 0) || !channels.every(Number.isInteger)) {
+      throw new OptionError(`ResNet: width is ${shown(width)}, expected a factor > 0 of 16 channels`);
     }
     wholeNumber('ResNet: inChannels', inChannels, 1);
     wholeNumber('ResNet: classes', classes, 1);
-    if (!(dropPath >= 0 && dropPath < 1)) {
-      throw new OptionError(`ResNet: dropPath is ${String(dropPath)}, expected a probability in [0, 1)`);
+    if (!(typeof dropPath === 'number' && dropPath >= 0 && dropPath < 1)) {
+      throw new OptionError(`ResNet: dropPath is ${shown(dropPath)}, expected a probability in [0, 1)`);
     }
     this.options = options;
     const blocks = (depth - 2) / 6;

@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.js';
 import { ruledBy } from '../graph/rule.js';
 import { build, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { greater, where } from './compare.js';
 import { defineBinary, defineUnary } from './define.js';
 import { abs, add, div, elementwiseOps, exp, expm1, minimum, mul, softplus, sub } from './elementwise.js';
@@ -151,7 +151,7 @@ export function gelu(x: Operand, options: { approximate?: 'none' | 'tanh' } = {}
   const { approximate = 'none' } = options;
   const t = operandOf('gelu', x, 'float');
   if (approximate !== 'none' && approximate !== 'tanh') {
-    throw new OptionError(`gelu: approximate is ${JSON.stringify(approximate)}, expected 'none' or 'tanh'`);
+    throw new OptionError(`gelu: approximate is ${shown(approximate)}, expected 'none' or 'tanh'`);
   }
   if (approximate === 'none') return build(activationOps.gelu, [t]);
   const cubic = add(t, mul(0.044715, mul(t, mul(t, t))));

@@ -28,6 +28,7 @@ export function full(shape: Shape, value: number, options: CreateOptions = {}): 
   const { dtype = 'float32' } = options;
   checkSizes('full', shape);
   knownDType('full', dtype);
+  if (typeof value !== 'number') throw new OptionError(`full: value is ${shown(value)}, expected a number`);
   if (dtype === 'bool') return fullLeaf(shape, value === 0 ? 0 : 1, dtype);
   toTensor(value, dtype, 'full');
   return fullLeaf([...shape], value, dtype);

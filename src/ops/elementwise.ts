@@ -472,8 +472,10 @@ export interface SoftplusOptions {
 export function softplus(x: Operand, options: SoftplusOptions = {}): Tensor {
   checkOptions('softplus', options, ['beta', 'threshold']);
   const { beta = 1, threshold = Infinity } = options;
-  if (!(beta > 0 && beta < Infinity)) throw new OptionError(`softplus: beta is ${beta}, expected a finite number > 0`);
-  if (!(threshold >= 0)) throw new OptionError(`softplus: threshold is ${threshold}, expected a number >= 0`);
+  if (!(typeof beta === 'number' && beta > 0 && beta < Infinity))
+    throw new OptionError(`softplus: beta is ${shown(beta)}, expected a finite number > 0`);
+  if (!(typeof threshold === 'number' && threshold >= 0))
+    throw new OptionError(`softplus: threshold is ${shown(threshold)}, expected a number >= 0`);
   const t = toTensor(x, undefined, 'softplus');
   const scaled = beta === 1 ? t : mul(t, beta);
   const soft = build(elementwiseOps.softplus, [scaled]);

@@ -1,7 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, rangeOfTwo, shown } from '../options.js';
 import { sameShape } from '../shape.js';
 import { greaterEqual, less, lessEqual, logicalAnd, where } from './compare.js';
 import { iota, ones } from './create.js';
@@ -71,8 +71,9 @@ export function histogram(x: Operand, options: HistogramOptions = {}): { counts:
   const { bins = 10, range, weights, density = false } = options;
   const t = operandOf('histogram', x, 'float');
   if (!Number.isInteger(bins) || bins < 1) {
-    throw new OptionError(`histogram: got ${bins} bins, expected a whole number >= 1`);
+    throw new OptionError(`histogram: got ${shown(bins)} bins, expected a whole number >= 1`);
   }
+  if (range !== undefined) rangeOfTwo('histogram: range', range);
   if (range !== undefined && !(range[0] < range[1] && Number.isFinite(range[1] - range[0]))) {
     throw new OptionError(`histogram: got range [${range}], expected two finite numbers, the lower first`);
   }

@@ -1,7 +1,7 @@
 import { DTypeError, OptionError, ShapeError } from '../errors.js';
 import { f64Words, type Lowering, type RefArray } from '../graph/op.js';
 import { type Attrs, buildAll, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { checkSizes, type Shape, sameShape, sizeOf } from '../shape.js';
 import { checkDType, defineOp } from './define.js';
 import { add, div, mul, neg, rsqrt, square, sub } from './elementwise.js';
@@ -384,8 +384,8 @@ export function operandsOf(op: string, x: Tensor, shape: Shape, weight?: Operand
 export const AFFINE: readonly Affine[] = ['none', 'weight', 'both'];
 
 export function checkEps(op: string, eps: number): void {
-  if (!(eps >= 0 && Number.isFinite(eps)))
-    throw new OptionError(`${op}: got eps = ${eps}, expected a finite number >= 0`);
+  if (!(Number.isFinite(eps) && eps >= 0))
+    throw new OptionError(`${op}: got eps = ${shown(eps)}, expected a finite number >= 0`);
 }
 
 export interface NormalizeOptions {

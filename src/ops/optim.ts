@@ -423,6 +423,13 @@ export function optimizerStep<R extends OptimizerRule>(
   return { step: outs[0], params: results };
 }
 
+function checkTensors(op: string, list: unknown): void {
+  checkList(op, 'tensors', list, 'tensors');
+  for (const x of list as readonly unknown[]) {
+    if (!(x instanceof Tensor)) throw new OptionError(`${op}: got ${shown(x)} among the tensors, expected tensors`);
+  }
+}
+
 /**
  * Sum of the squares of all elements of all tensors, in one pass and added in float64: the square of their Euclidean norm.
  * @param xs float tensors of one dtype, of any shapes
@@ -431,6 +438,7 @@ export function optimizerStep<R extends OptimizerRule>(
  * @example sumSquares([tensor([3, 4])]); // 25
  */
 export function sumSquares(xs: readonly Tensor[]): Tensor {
+  checkTensors('sumSquares', xs);
   if (xs.length === 0) throw new OptionError('sumSquares: got no tensors, expected at least one');
   const [{ dtype }] = xs;
   for (const x of xs) {
@@ -451,11 +459,7 @@ export function sumSquares(xs: readonly Tensor[]): Tensor {
  * @see PyTorch, torch.nn.utils.clip_grad_norm_
  */
 export function clipScale(grads: readonly Tensor[], maxNorm: number): Tensor {
-  checkList('clipScale', 'grads', grads, 'tensors');
-  for (const g of grads) {
-    if (!(g instanceof Tensor))
-      throw new OptionError(`clipScale: got ${shown(g)} among the gradients, expected tensors`);
-  }
+  checkTensors('clipScale', grads);
   if (!(typeof maxNorm === 'number' && maxNorm > 0))
     throw new OptionError(`clipScale: got maxNorm = ${shown(maxNorm)}, expected a number > 0`);
   for (const { dtype } of grads) checkDType('clipScale', dtype, 'float');

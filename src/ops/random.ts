@@ -108,8 +108,8 @@ function random(op: OpDef, shape: Shape, a: number, b: number, dtype: DType): Te
 export function uniform(shape: Shape, options: { low?: number; high?: number; dtype?: DType } = {}): Tensor {
   checkOptions('uniform', options, ['low', 'high', 'dtype']);
   const { low = 0, high = 1, dtype = 'float32' } = options;
-  if (!(low < high) || !Number.isFinite(high - low)) {
-    throw new OptionError(`uniform: got low ${low} and high ${high}, expected finite numbers with low < high`);
+  if (!(typeof low === 'number' && low < high) || !Number.isFinite(high - low)) {
+    throw new OptionError(`uniform: got low ${shown(low)} and high ${high}, expected finite numbers with low < high`);
   }
   return random(randomOps.uniform, shape, low, high, dtype);
 }

@@ -162,7 +162,8 @@ export function selu(x: Operand): Tensor {
  * @see Barron, Continuously Differentiable Exponential Linear Units, 2017
  */
 export function celu(x: Operand, alpha = 1): Tensor {
-  if (!(alpha > 0 && alpha < Infinity)) throw new OptionError(`celu: alpha is ${alpha}, expected a finite number > 0`);
+  if (!(typeof alpha === 'number' && alpha > 0 && alpha < Infinity))
+    throw new OptionError(`celu: alpha is ${shown(alpha)}, expected a finite number > 0`);
   const t = operandOf('celu', x, 'float');
   const y = where(greater(t, 0), t, mul(alpha, expm1(div(minimum(t, 0), alpha))));
   return withGradient(y, t, (g, out) => exponentialGrad(g, out, t, 1, { scale: alpha }));

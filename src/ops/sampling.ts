@@ -1,7 +1,7 @@
 import { OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { checkOptions } from '../options.js';
-import type { Shape } from '../shape.js';
+import { checkSizes, type Shape } from '../shape.js';
 import { lessEqual } from './compare.js';
 import { add, floor, minimum, mul } from './elementwise.js';
 import { reshape, slice } from './movement.js';
@@ -31,6 +31,7 @@ export interface CategoricalOptions {
 export function categorical(logits: Operand, options: CategoricalOptions = {}): Tensor {
   checkOptions('categorical', options, ['shape', 'fromLogits']);
   const { shape = [], fromLogits = true } = options;
+  checkSizes('categorical', shape);
   const t = operandOf('categorical', logits, 'float');
   const classes = t.shape[t.shape.length - 1];
   if (t.shape.length === 0 || classes === 0) {

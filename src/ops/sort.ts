@@ -1,7 +1,7 @@
 import { isFloat } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import { buildAll, type Tensor } from '../graph/tensor.js';
-import { checkOptions, shown } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { normalizeAxis, sizeOf } from '../shape.js';
 import { scatterInto } from './along.js';
 import { batchRows, defineOp } from './define.js';
@@ -130,6 +130,7 @@ export interface TopKOptions {
 export function topK(x: Operand, k: number, options: TopKOptions = {}): { values: Tensor; indices: Tensor } {
   checkOptions('topK', options, ['axis', 'largest']);
   const { axis = -1, largest = true } = options;
+  wholeNumber('topK: k', k, 0);
   const [values, indices] = sorted('topK', x, axis, k, largest);
   return { values, indices };
 }

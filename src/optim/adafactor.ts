@@ -1,5 +1,6 @@
 import type { RuleAttrs } from '../core.js';
 import { OptionError } from '../errors.js';
+import { shown } from '../options.js';
 import { FusedOptimizer } from './fused.js';
 import type { OptimizerOptions } from './optimizer.js';
 import { checkRange, withDefaults } from './options.js';
@@ -35,8 +36,8 @@ export class Adafactor extends FusedOptimizer<'adafactor'> {
   constructor(options: AdafactorOptions = {}) {
     super(withDefaults({ lr: 1e-2, decoupledWeightDecay: true }, options), ['beta2Decay', 'eps', 'd']);
     const { beta2Decay = -0.8, eps: [eps1, eps2] = [null, 1e-3], d = 1 } = options;
-    if (!(beta2Decay <= 0 && beta2Decay > -Infinity)) {
-      throw new OptionError(`${this.name}: beta2Decay is ${String(beta2Decay)}, expected a finite number <= 0`);
+    if (!(typeof beta2Decay === 'number' && beta2Decay <= 0 && beta2Decay > -Infinity)) {
+      throw new OptionError(`${this.name}: beta2Decay is ${shown(beta2Decay)}, expected a finite number <= 0`);
     }
     if (eps1 !== null) checkRange(this.name, 'eps[0]', eps1, 0);
     checkRange(this.name, 'eps[1]', eps2, 0);

@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.js';
+import { shown } from '../options.js';
 
 /** Size of a picture. */
 export interface PlotSize {
@@ -38,6 +39,9 @@ const MAX_PIXELS = 8192;
 
 export function sizeOf(where: string, size: PlotSize, width = 480, height = 320): { width: number; height: number } {
   const got = { width: size.width ?? width, height: size.height ?? height };
+  for (const [what, n] of Object.entries(got)) {
+    if (typeof n !== 'number') throw new OptionError(`${where}: ${what} is ${shown(n)}, expected a number of pixels`);
+  }
   if (!(got.width >= 160 && got.width <= MAX_PIXELS) || !(got.height >= 120 && got.height <= MAX_PIXELS)) {
     throw new OptionError(
       `${where}: got ${got.width} x ${got.height} pixels, expected at least 160 x 120 and at most ${MAX_PIXELS} each`,
@@ -48,10 +52,11 @@ export function sizeOf(where: string, size: PlotSize, width = 480, height = 320)
 
 export function isLog(where: string, option: string, scale: ScaleName = 'linear'): boolean {
   if (scale === 'linear' || scale === 'log') return scale === 'log';
-  throw new OptionError(`${where}: ${option} is ${JSON.stringify(scale)}, expected 'linear' or 'log'`);
+  throw new OptionError(`${where}: ${option} is ${shown(scale)}, expected 'linear' or 'log'`);
 }
 
 export function checkRange(where: string, option: string, range: readonly [number, number], log: boolean): void {
+  if (!Array.isArray(range)) throw new OptionError(`${where}: ${option} is ${shown(range)}, expected [low, high]`);
   const [low, high] = range;
   if (Number.isFinite(low) && Number.isFinite(high) && low < high && !(log && low <= 0)) return;
   const wanted = `expected two finite numbers${log ? ' above 0' : ''}, the smaller first`;

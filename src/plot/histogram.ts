@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, shown, wholeNumber } from '../options.js';
+import { checkArray, checkOptions, shown, wholeNumber } from '../options.js';
 import { checkDrawable, checkRange, extent, PLOT_OPTIONS, type PlotOptions, sizeOf } from './check.js';
 import { colourOf } from './colours.js';
 import { frame } from './frame.js';
@@ -50,6 +50,7 @@ export function histogram(
     Array.isArray(values) || ArrayBuffer.isView(values) ? [['', values as ArrayLike<number>]] : Object.entries(values);
   if (lists.length === 0)
     throw new OptionError(`${where}: got no values, expected numbers or lists of numbers by name`);
+  for (const [name, list] of lists) checkArray(where, name === '' ? 'values' : `values "${name}"`, list);
   const { density = false } = options;
   const edges = edgesOf(
     where,
@@ -152,6 +153,7 @@ export function histogramCounts(
   options: Pick<HistogramOptions, 'bins' | 'range'> = {},
 ): Bins {
   checkOptions('histogramCounts', options, ['bins', 'range']);
+  checkArray('histogramCounts', 'values', values);
   const edges = edgesOf('histogramCounts', [values], options);
   return { edges, counts: countInto(values, edges) };
 }

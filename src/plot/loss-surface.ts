@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkArray, checkObject, checkOptions, wholeNumber } from '../options.js';
+import { checkArray, checkObject, checkOptions, shown, wholeNumber } from '../options.js';
 import { checkRange, extent, isLog, PLOT_OPTIONS, type PlotOptions, type ScaleName, sizeOf } from './check.js';
 import { COLOUR_MAPS, type ColourMap, colourAt, colourOf } from './colours.js';
 import { contour, type Grid } from './contours.js';
@@ -102,7 +102,7 @@ export function lossSurface(
 
 export function checkMap(where: string, map: ColourMap): ColourMap {
   if (COLOUR_MAPS.includes(map)) return map;
-  throw new OptionError(`${where}: map is ${JSON.stringify(map)}, expected ${COLOUR_MAPS.join(', ')}`);
+  throw new OptionError(`${where}: map is ${shown(map)}, expected ${COLOUR_MAPS.join(', ')}`);
 }
 
 function ends(values: ArrayLike<number>): [number, number] {

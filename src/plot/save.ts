@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { NeuriteError, OptionError } from '../errors.js';
 import { writeFileAtomic } from '../io/index.js';
-import { checkOptions, checkPath } from '../options.js';
+import { checkOptions, checkPath, shown } from '../options.js';
 
 export interface PngOptions {
   /** Pixels of the PNG for one of the picture, in (0, 16]; default 2. */
@@ -53,7 +53,8 @@ export async function toPng(svg: string, options: PngOptions = {}): Promise<Uint
   checkSvg('toPng', svg);
   checkOptions('toPng', options, ['scale', 'background']);
   const { scale = 2, background } = options;
-  if (!(scale > 0 && scale <= 16)) throw new OptionError(`toPng: scale is ${scale}, expected a number in (0, 16]`);
+  if (!(typeof scale === 'number' && scale > 0 && scale <= 16))
+    throw new OptionError(`toPng: scale is ${shown(scale)}, expected a number in (0, 16]`);
   const { Resvg } = await loadPeer();
   const settings = {
     fitTo: { mode: 'zoom', value: scale },

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { colourOf, INK } from './colours.js';
 import { svgDocument } from './frame.js';
 import { fitText, px, text, textWidth } from './text.js';
@@ -33,7 +33,7 @@ export function unrolledRnn(options: UnrolledRnnOptions = {}): string {
   const steps = wholeNumber(`${where}: steps`, options.steps ?? 4, 1, 20);
   const { outputs = 'all', cell = 'RNN', title } = options;
   if (!['all', 'last', 'none'].includes(outputs)) {
-    throw new OptionError(`${where}: outputs is ${JSON.stringify(outputs)}, expected 'all', 'last' or 'none'`);
+    throw new OptionError(`${where}: outputs is ${shown(outputs)}, expected 'all', 'last' or 'none'`);
   }
   checkOptions(`${where}: names`, options.names ?? {}, ['input', 'state', 'output', 'W', 'U', 'V']);
   const names = { input: 'x', state: 'h', output: 'y', W: 'W', U: 'U', V: 'V', ...options.names };

@@ -204,7 +204,8 @@ export class OrdinalEncoder extends ColumnEncoder {
     if (unknown !== 'error' && !(typeof unknown === 'number' && Number.isFinite(unknown))) {
       throw new OptionError(`OrdinalEncoder: unknown is ${String(unknown)}, expected 'error' or a finite number`);
     }
-    if (categories?.some((list) => list.length === 0 || new Set(list).size !== list.length)) {
+    if (categories !== undefined) checkList('OrdinalEncoder', 'categories', categories, 'lists');
+    if (categories?.some((list) => !Array.isArray(list) || list.length === 0 || new Set(list).size !== list.length)) {
       throw new OptionError('OrdinalEncoder: categories: expected a list without repeats for each column');
     }
     this.unknown = unknown;
@@ -275,12 +276,14 @@ export class LabelEncoder {
 
   /** Learns the labels. @throws DataError without labels and for NaN. */
   fit(labels: ArrayLike<Category>): this {
+    checkArray('LabelEncoder.fit', 'labels', labels, 'labels');
     this.classes = sortedCategories(rowsOf('LabelEncoder.fit', Array.from(labels)).map(([c]) => c));
     return this;
   }
 
   /** Class numbers, int32. @throws OptionError before `fit`; DataError naming an unknown label. */
   transform(labels: ArrayLike<Category>): Int32Array {
+    checkArray('LabelEncoder.transform', 'labels', labels, 'labels');
     if (this.classes.length === 0)
       throw new OptionError('LabelEncoder.transform: nothing was learnt yet; call fit first');
     const index = new Map(this.classes.map((c, i) => [c, i]));
@@ -298,6 +301,7 @@ export class LabelEncoder {
 
   /** The labels of class numbers. @throws DataError for a number that is no class. */
   inverse(codes: ArrayLike<number>): Category[] {
+    checkArray('LabelEncoder.inverse', 'codes', codes, 'class numbers');
     return Array.from(codes, (code, i) => {
       if (this.classes[code] !== undefined) return this.classes[code];
       throw new DataError(
@@ -322,6 +326,7 @@ export class LabelEncoder {
 }
 
 function rowsOf(where: string, input: CategoryInput): (readonly Category[])[] {
+  checkArray(where, 'rows', input, 'rows');
   const list = Array.from(input as ArrayLike<Category | readonly Category[]>);
   if (list.length === 0) throw new DataError(`${where}: got no rows, expected at least one`);
   const rows = list.map((row) => (Array.isArray(row) ? (row as readonly Category[]) : [row as Category]));

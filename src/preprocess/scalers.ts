@@ -1,5 +1,5 @@
 import { DataError, OptionError } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, rangeOfTwo } from '../options.js';
 import { type Json, StateReader, type TransformerState } from './state.js';
 import { columnOf, type Rows } from './table.js';
 import { mapValues, Transformer } from './transformer.js';
@@ -148,7 +148,7 @@ export class MinMaxScaler extends Scaler {
     super();
     checkOptions('MinMaxScaler', options, ['range', 'constant']);
     const { range = [0, 1] } = options;
-    if (!(range.length === 2 && range.every(Number.isFinite) && range[0] < range[1])) {
+    if (!(rangeOfTwo('MinMaxScaler: range', range) && range[0] < range[1])) {
       throw new OptionError(`MinMaxScaler: range is [${range}], expected [low, high] with low < high`);
     }
     this.range = [range[0], range[1]];
@@ -191,7 +191,7 @@ export class RobustScaler extends Scaler {
   constructor(options: RobustOptions = {}) {
     super();
     checkOptions('RobustScaler', options, ['quantiles', 'constant']);
-    const [low, high] = options.quantiles ?? [25, 75];
+    const [low, high] = rangeOfTwo('RobustScaler: quantiles', options.quantiles ?? [25, 75]);
     if (!(low >= 0 && low < high && high <= 100)) {
       throw new OptionError(`RobustScaler: quantiles are [${low}, ${high}], expected 0 <= low < high <= 100`);
     }

@@ -1,4 +1,5 @@
 import { FormatError, type JsonValue } from '../core.js';
+import { shown } from '../options.js';
 
 export type Json = JsonValue;
 
@@ -18,7 +19,7 @@ export class StateReader {
   constructor(type: string, state: unknown) {
     this.#where = `${type}.fromJSON`;
     if (typeof state !== 'object' || state === null || Array.isArray(state)) {
-      throw new FormatError(`${this.#where}: got ${JSON.stringify(state)}, expected what toJSON gave`);
+      throw new FormatError(`${this.#where}: got ${shown(state)}, expected what toJSON gave`);
     }
     this.#state = state as Readonly<Record<string, Json>>;
     if (this.#state['type'] !== type) this.fail('type', `"${type}"`);

@@ -1,6 +1,6 @@
 import { DataError, OptionError } from '../core.js';
 import { TensorDataset } from '../data/index.js';
-import { checkOptions, isIterable, shown, wholeNumber } from '../options.js';
+import { checkObject, checkOptions, isIterable, shown, wholeNumber } from '../options.js';
 import { type Category, LabelEncoder } from './encoders.js';
 import { type Json, StateReader, type TransformerState } from './state.js';
 import type { Table } from './table.js';
@@ -71,12 +71,16 @@ export class TableEncoder {
   constructor(options: TableEncoderOptions = {}) {
     checkOptions('TableEncoder', options, OPTIONS);
     const { inputs, target, targetType, missing = 'error', unknown = 'error', constant = 'error' } = options;
+    if (inputs !== undefined) checkObject('TableEncoder: inputs', inputs, 'encodings by column');
     for (const [name, encoding] of Object.entries(inputs ?? {})) checkEncoding(name, encoding);
     if (inputs !== undefined && Object.keys(inputs).length === 0) {
       throw new OptionError('TableEncoder: inputs is empty, expected at least one column');
     }
     if (target !== undefined && inputs !== undefined && Object.hasOwn(inputs, target)) {
       throw new OptionError(`TableEncoder: column ${JSON.stringify(target)} is both target and input`);
+    }
+    if (target !== undefined && typeof target !== 'string') {
+      throw new OptionError(`TableEncoder: target is ${shown(target)}, expected the name of a column`);
     }
     oneOf('targetType', targetType ?? 'class', ['class', 'value']);
     oneOf('missing', missing, ['error', 'mean']);

@@ -1,5 +1,5 @@
 import { OptionError } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { type Schedule, whole, within } from './check.js';
 
 /** From `start` to `end` along half a cosine, share 0 … 1 of the way. */
@@ -127,12 +127,12 @@ export function oneCycle(lr: number, options: OneCycleOptions): Schedule {
     throw new OptionError(`${name}: riseShare is ${String(riseShare)}, expected a number in ${range}`);
   }
   if (anneal !== 'cosine' && anneal !== 'linear') {
-    throw new OptionError(`${name}: anneal is ${JSON.stringify(anneal)}, expected 'cosine' or 'linear'`);
+    throw new OptionError(`${name}: anneal is ${shown(anneal)}, expected 'cosine' or 'linear'`);
   }
   const initial = lr / within(name, 'divFactor', options.divFactor ?? 25, { low: 1 });
   const final = initial / within(name, 'finalDivFactor', options.finalDivFactor ?? 1e4, { low: 1 });
   const top = riseShare * steps - 1;
-  if (!(top > 0)) {
+  if (!(typeof top === 'number' && top > 0)) {
     throw new OptionError(`${name}: riseShare ${riseShare} of ${steps} steps is no rise, expected more than one step`);
   }
   const phases = threePhase

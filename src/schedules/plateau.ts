@@ -1,5 +1,5 @@
 import { OptionError } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { type Schedule, whole, within } from './check.js';
 
 export interface PlateauOptions {
@@ -72,12 +72,10 @@ export function reduceOnPlateau(lr: number, options: PlateauOptions = {}): Plate
   const threshold = within(name, 'threshold', options.threshold ?? 1e-4);
   const eps = within(name, 'eps', options.eps ?? 1e-8);
   if (thresholdMode !== 'relative' && thresholdMode !== 'absolute') {
-    throw new OptionError(
-      `${name}: thresholdMode is ${JSON.stringify(thresholdMode)}, expected 'relative' or 'absolute'`,
-    );
+    throw new OptionError(`${name}: thresholdMode is ${shown(thresholdMode)}, expected 'relative' or 'absolute'`);
   }
   if (mode !== 'min' && mode !== 'max') {
-    throw new OptionError(`${name}: mode is ${JSON.stringify(mode)}, expected 'min' or 'max'`);
+    throw new OptionError(`${name}: mode is ${shown(mode)}, expected 'min' or 'max'`);
   }
   const sign = mode === 'min' ? 1 : -1;
   let state: PlateauState = { lr, best: null, waiting: 0, cooling: 0 };

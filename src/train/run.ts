@@ -27,7 +27,7 @@ export class Run implements PromiseLike<History>, AsyncIterable<RunEvent, void, 
 
   constructor(start: (control: RunControl) => Promise<History>, signal?: AbortSignal) {
     checkFunction('Run', 'start', start);
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
       throw new OptionError(`fit: signal is ${shown(signal)}, expected an AbortSignal`);
     }
     const { controller, queue } = this;

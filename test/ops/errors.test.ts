@@ -127,7 +127,7 @@ const WRONG: [what: string, kind: Kind, run: () => unknown, says: string][] = [
   ['sort axis', ShapeError, () => ops.sort(x, { axis: 2 }), 'sort: axis 2 is outside a tensor of rank 2'],
   ['sort of a scalar', ShapeError, () => ops.sort(ops.zeros([])), 'sort: axis -1 is outside a tensor of rank 0'],
   ['topK', ShapeError, () => ops.topK(x, 4), 'topK: got k = 4, but axis -1 of [2,3] has 3'],
-  ['topK k', OptionError, () => ops.topK(x, -1), 'topK: got k = -1'],
+  ['topK k', OptionError, () => ops.topK(x, -1), 'topK: k is -1'],
   ['cumsum axis', ShapeError, () => ops.cumsum(x, { axis: 2 }), 'cumsum: axis 2'],
   [
     'gather',

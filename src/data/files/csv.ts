@@ -1,5 +1,5 @@
 import { didYouMean, FormatError, OptionError } from '../../core.js';
-import { checkOptions, wholeNumber } from '../../options.js';
+import { checkList, checkOptions, shown, wholeNumber } from '../../options.js';
 import { Pipeline } from '../pipeline.js';
 import { type ByteSource, nameOfSource } from './bytes.js';
 import { COLUMN_TYPES, type Column, type ColumnType, type Field, FieldReader, inferType } from './columns.js';
@@ -47,6 +47,13 @@ const MISSING = ['', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL', 'None'];
  */
 export async function openCsv(source: ByteSource, options: CsvOptions = {}): Promise<CsvTable> {
   checkOptions('openCsv', options, ['delimiter', 'header', 'types', 'missing', 'sample', 'quotes', 'maxRecord']);
+  const { delimiter, header, missing } = options;
+  if (delimiter !== undefined && typeof delimiter !== 'string') {
+    throw new OptionError(`openCsv: delimiter is ${shown(delimiter)}, expected a character`);
+  }
+  if (header !== undefined && typeof header !== 'boolean')
+    checkList('openCsv', 'header', header, 'names, or true or false');
+  if (missing !== undefined) checkList('openCsv', 'missing', missing, 'texts');
   const name = nameOfSource(source);
   const format = {
     delimiter: delimiterOf(options.delimiter ?? (/\.tsv(\.gz)?$/i.test(name) ? '\t' : ',')),
@@ -79,7 +86,7 @@ function delimiterOf(text: string): number {
   const code = text.charCodeAt(0);
   if (text.length === 1 && code < 128 && !'"\r\n'.includes(text)) return code;
   throw new OptionError(
-    `openCsv: delimiter is ${JSON.stringify(text)}, expected one ASCII character other than a quote or line end`,
+    `openCsv: delimiter is ${shown(text)}, expected one ASCII character other than a quote or line end`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { DataError, type DType, FormatError } from '../../core.js';
 import type { JsonValue } from '../../json.js';
 import { macrotask } from '../../macrotask.js';
+import { shown } from '../../options.js';
 
 /** What a cursor gives after its last element. */
 export const END: unique symbol = Symbol('end of the pipeline');
@@ -98,7 +99,7 @@ export class StageState {
     this.#name = name;
     const fields = state ?? {};
     if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-      throw new FormatError(`${name}: state is ${JSON.stringify(state)}, expected what state() gave`);
+      throw new FormatError(`${name}: state is ${shown(state)}, expected what state() gave`);
     }
     this.#fields = fields as Readonly<Record<string, JsonValue>>;
     const { op } = this.#fields;
@@ -113,7 +114,7 @@ export class StageState {
   count(key: string): number {
     const value = this.#fields[key] ?? 0;
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-    throw new FormatError(`${this.#name}: "${key}" of the state is ${JSON.stringify(value)}, expected a count`);
+    throw new FormatError(`${this.#name}: "${key}" of the state is ${shown(value)}, expected a count`);
   }
 
   /** Refuses a state saved with another value of an option, with which the order would be another. */

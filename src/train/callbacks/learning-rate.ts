@@ -1,6 +1,6 @@
 import { OptionError } from '../../core.js';
 import type { JsonValue } from '../../json.js';
-import { checkOptions, shown } from '../../options.js';
+import { checkObject, checkOptions, shown } from '../../options.js';
 import {
   type Plateau,
   type PlateauOptions,
@@ -33,7 +33,7 @@ export class LearningRateSchedule implements Callback {
       );
     }
     if (by !== 'step' && by !== 'epoch') {
-      throw new OptionError(`${this.name}: by is ${JSON.stringify(by)}, expected 'step' or 'epoch'`);
+      throw new OptionError(`${this.name}: by is ${shown(by)}, expected 'step' or 'epoch'`);
     }
     this.schedule = schedule;
     this.by = by;
@@ -70,9 +70,7 @@ export class ReduceOnPlateau implements Callback {
   private saved: PlateauState | null = null;
 
   constructor(options: ReduceOnPlateauOptions = {}) {
-    if (typeof options !== 'object' || options === null) {
-      throw new OptionError(`ReduceOnPlateau: got ${shown(options)}, expected an object of options`);
-    }
+    checkObject('ReduceOnPlateau', options);
     const { monitor = 'valLoss', name = 'ReduceOnPlateau', ...plateau } = options;
     reduceOnPlateau(plateau.minLr ?? 0, plateau); // checks the options
     this.name = name;

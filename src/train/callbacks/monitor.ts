@@ -1,4 +1,5 @@
 import { didYouMean, OptionError } from '../../core.js';
+import { shown } from '../../options.js';
 import type { TrainContext } from '../callback.js';
 
 /** Checks that the run has the figure. */
@@ -15,5 +16,5 @@ export function modeOf(where: string, figure: string, mode: unknown): 'min' | 'm
   if (mode === 'min' || mode === 'max') return mode;
   if (mode === undefined)
     return /(accuracy|precision|recall|f1|auc|rSquared|map|iou|dice)$/i.test(figure) ? 'max' : 'min';
-  throw new OptionError(`${where}: mode is ${JSON.stringify(mode)}, expected 'min' or 'max'`);
+  throw new OptionError(`${where}: mode is ${shown(mode)}, expected 'min' or 'max'`);
 }
