@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "../base/checked.h"
 #include "reader.h"
@@ -10,6 +11,8 @@
 namespace neurite {
 
 inline constexpr int64_t kNormTaskElements = 16 << 10;
+// Of one task over columns: a slice of rows of them stays in the second-level cache.
+inline constexpr int64_t kNormColumns = 256;
 
 inline int64_t rows_per_task(int64_t cols) {
   return std::max<int64_t>(1, kNormTaskElements / std::max<int64_t>(1, cols));
@@ -34,6 +37,23 @@ void merge_moments(int64_t na, int64_t nb, int64_t cols, T* mean_a, T* squares_a
     mean_a[j] += delta * share;
     squares_a[j] += squares_b[j] + delta * delta * cross;
   }
+}
+
+/** Sums `slices` rows of `cols` into out by a tree; the rows are overwritten. */
+template <class T>
+void fold_slices(RunContext& context, T* partial, int64_t slices, int64_t cols, T* out) noexcept {
+  const int64_t group = std::max<int64_t>(kNormColumns, kNormTaskElements / slices);
+  context.team.parallel_for(ceil_div(cols, group), [&](int64_t task, int) noexcept {
+    const int64_t column = task * group, n = std::min(group, cols - column);
+    T* const base = partial + column;
+    for (int64_t width = 1; width < slices; width *= 2) {
+      for (int64_t left = 0; left + width < slices; left += 2 * width) {
+        T* const a = base + left * cols;
+        context.table<T>().micro(static_cast<int>(Micro::ADD), a, a, base + (left + width) * cols, a, n);
+      }
+    }
+    if (out != partial) std::memcpy(out + column, base, static_cast<size_t>(n) * sizeof(T));
+  });
 }
 
 template <class T>
