@@ -19,7 +19,7 @@ export interface Supplies {
 }
 
 let painter: Painter | null = null;
-// The package has this file in a chunk with others, so threads of the user's run it, too: their messages are not for it.
+// Where a bundler joins this file with others, threads of the user's run it, too: their messages are not for it.
 const plan = (workerData as Partial<Supplies> | null)?.neuritePaint;
 const port = plan === undefined ? null : parentPort;
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -72,6 +72,27 @@ describe('the bundle of a release', () => {
       'Hidden',
       "say new URL('./x.js', import.meta.url)",
     ]);
+  });
+
+  it('gives a thread only what it imports, unless that is the engine', async () => {
+    const out = join(folder, 'out');
+    /** Texts of a script and of all that it imports. */
+    const reads = (file: string): string => {
+      const text = readFileSync(join(out, file), 'utf8');
+      const imported = [...text.matchAll(/from "(\..*?)"/g)].map(([, path]) => reads(join(dirname(file), path)));
+      return [text, ...imported].join('\n');
+    };
+    await bundle(join(folder, 'dist'), out, MANIFEST);
+    expect(reads('io/worker.js')).toContain('/dist/core/thing.js\n');
+    expect(reads('io/worker.js')).not.toContain('/dist/io/start.js\n');
+    expect(reads('index.js')).toContain('/dist/io/start.js\n');
+
+    write({
+      'engine/run.js': "export { Thing } from '../core/thing.js';",
+      'io/worker.js': "import '../engine/run.js';",
+    });
+    const written = await bundle(join(folder, 'dist'), out, MANIFEST);
+    expect(written.filter(({ file }) => file.includes('threads'))).toEqual([]);
   });
 
   it('fails on a worker or an entry that is not there', async () => {

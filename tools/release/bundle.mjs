@@ -7,14 +7,16 @@ import { parseAst } from 'rolldown/parseAst';
 const OWN_URL = 'import.meta.url';
 
 /**
- * What is shared lies in three files, because each file costs the import half a millisecond and more: helpers that need no addon
- * (the command has them too), the engine, and all rooms that are written with it.
+ * What is shared lies in few files, because each file costs the import half a millisecond and more: helpers that need no addon
+ * (the command has them too), what the package's own threads need (each of them reads all that its files hold), the engine, and
+ * all rooms that are written with it.
  */
 const ENGINE = /^(core\.js$|(graph|ops|autodiff|program|runtime|engine)\/)/;
 const GROUPS = [
   ['base', (file) => /^[^/]+\.js$/.test(file) && !['index.js', 'core.js'].includes(file)],
+  ['threads', (file, threads) => threads.has(file)],
   ['engine', (file) => ENGINE.test(file)],
-  ['rooms', (file) => file.includes('/') && !/^(cli|datasets|kernels)\/|^augment\/worker\.js$/.test(file)],
+  ['rooms', (file) => file.includes('/') && !/^(cli|datasets|kernels)\//.test(file)],
 ];
 
 const posix = (path) => path.split(sep).join('/');
@@ -49,6 +51,18 @@ function urlsIn(code) {
   };
   if (code.includes(OWN_URL)) visit(parseAst(code));
   return { places, named };
+}
+
+/** All that a program of its own imports, itself not included; nothing when that includes the engine, for which it waits anyway. */
+function neededBy(program, texts) {
+  const found = new Set([program]);
+  for (const file of found) {
+    for (const { source } of parseAst(texts.get(file) ?? '').body) {
+      if (source?.value.startsWith('.')) found.add(posix(join(dirname(file), source.value)));
+    }
+  }
+  found.delete(program);
+  return [...found].some((file) => ENGINE.test(file)) ? [] : [...found];
 }
 
 /** A module goes on seeing the URL that it had in dist, whichever chunk it is in, and runs as it does unbundled. */
@@ -88,13 +102,16 @@ function keepModules(dist) {
 export async function bundle(dist, out, manifest) {
   const texts = new Map(scripts(dist).map((file) => [file, readFileSync(join(dist, file), 'utf8')]));
   const entries = new Set(manifestEntries(manifest));
+  const programs = new Set();
   for (const [file, text] of texts) {
     for (const path of urlsIn(text).named) {
       const target = posix(relative(dist, resolve(dist, dirname(file), path)));
       if (!texts.has(target)) throw new Error(`${file}: new URL('${path}', import.meta.url) names no file of dist`);
-      entries.add(target);
+      programs.add(target);
     }
   }
+  const threads = new Set([...programs].flatMap((program) => neededBy(program, texts)));
+  for (const program of programs) entries.add(program);
   for (const entry of entries) {
     if (!texts.has(entry)) throw new Error(`package.json names dist/${entry}, which is not there`);
   }
@@ -122,7 +139,7 @@ export async function bundle(dist, out, manifest) {
       groups: GROUPS.map(([name, test], i) => ({
         name,
         priority: GROUPS.length - i,
-        test: (id) => test(posix(relative(dist, id))),
+        test: (id) => !programs.has(posix(relative(dist, id))) && test(posix(relative(dist, id)), threads),
       })),
     },
   });
