@@ -50,8 +50,6 @@ NEURITE_INLINE V minimum(V a, V b) {
 }
 
 template <class T>
-inline constexpr T kRootHalf = T(0.70710678118654752440);  // 1 / sqrt(2)
-template <class T>
 inline constexpr T kNormalPeak = T(0.39894228040143267794);  // 1 / sqrt(2 pi)
 
 // Hands the body of a micro-operation to `visit`: one(f), two(f), three(f) by its operands, or many(f) and many_two(f)
@@ -81,12 +79,11 @@ NEURITE_INLINE void visit_floating(int code, Visit visit) {
     case Micro::TANH: return visit.many([](V x) { return tanh(x); });
     case Micro::SIGMOID: return visit.many([](V x) { return sigmoid(x); });
     case Micro::ERF: return visit.many([](V x) { return erf(x); });
-    case Micro::GELU:
-      return visit.many([=](V x) { return (V::set(T(0.5)) * x) * (one + erf(x * V::set(kRootHalf<T>))); });
+    case Micro::GELU: return visit.many([=](V x) { return (V::set(T(0.5)) * x) * twice_normal(x); });
     case Micro::GELU_GRAD:
       return visit.many_two([=](V g, V x) {
-        const V t = x * V::set(kRootHalf<T>), density = V::set(kNormalPeak<T>) * exp(neg(t * t));
-        return g * (V::set(T(0.5)) * (one + erf(t)) + x * density);
+        const V half = V::set(T(0.5)), density = V::set(kNormalPeak<T>) * exp((neg(half) * x) * x);
+        return g * (half * twice_normal(x) + x * density);
       });
     case Micro::SOFTPLUS: return visit.many([](V x) { return softplus(x); });
     case Micro::IS_FINITE: return visit.one([=](V x) { return select(lt(abs(x), infinity), one, zero); });

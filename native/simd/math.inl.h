@@ -100,9 +100,15 @@ NEURITE_INLINE F32 log1p(F32 x) {
   return select(lt(abs(x), num(0x1p-30f)), x, y);
 }
 
+// e / (e + 2), e = expm1(2 |x|) without its limits. The quotient by a step of Newton's for 1 / d and one for itself is
+// a rounding error away from the division, which takes as long as a third of the rest.
 NEURITE_INLINE F32 tanh(F32 x) {
-  const F32 e = expm1(min(num(20.0f), abs(x + x)));
-  return select(lt(abs(x), num(0x1p-30f)), x, copysign(e / (e + num(2.0f)), x));
+  F32 n;
+  const F32 one = num(1.0f), magnitude = abs(x);
+  const F32 p = exp_reduced(exp_argument(min(num(20.0f), magnitude + magnitude), n)), power = scale2(one, n);
+  const F32 e = fma(power, p, power - one), d = e + num(2.0f), minus = num(-2.0f) - e;
+  const F32 guess = near_reciprocal(d), inverse = fma(guess, fma(minus, guess, one), guess), q = e * inverse;
+  return select(lt(magnitude, num(0x1p-30f)), x, copysign(fma(fma(minus, q, e), inverse, q), x));
 }
 
 // 1 / (1 + e^-x), e^-x = (e + low) 2^n: what e lost corrects the quotient, which is found by a step of third order.
@@ -134,6 +140,15 @@ NEURITE_INLINE F32 erf(F32 x) {
   const F32 inner = fma(x, polynomial(x * x, small), x);
   const F32 outer = copysign(num(1.0f) - exp_inside(t * polynomial(t, large)), x);
   return select(lt(t, num(0.925f)), inner, outer);
+}
+
+// 1 + erf(x / sqrt(2)), twice the normal distribution function, from erfc(|x| / sqrt(2)) = e^(|x| R(|x|)), R fitted on
+// [0, 6]: the error is below 1.5 2^-23, of results above 2e-9 below 1 %; a sum that cancels has no such bound.
+NEURITE_INLINE F32 twice_normal(F32 x) {
+  static constexpr float c[] = {-0.79788637f,    -0.31828639f,   -0.036436528f, 0.0049827844f,
+                                -0.00017357261f, -9.1517621e-5f, 1.8382141e-5f, -1.1405651e-6f};
+  const F32 t = abs(x), tails = exp_inside(max(num(-110.0f), t * polynomial(t, c)));
+  return select(lt(x, num(0.0f)), tails, num(2.0f) - tails);
 }
 
 // |r| <= pi/4 and the quadrant of an angle too large for the three-part reduction: 96 bits of 2/pi are enough for a

@@ -198,6 +198,7 @@ NEURITE_INLINE F64 cos(F64 x) { return {::cos(x.v)}; }
 NEURITE_INLINE F64 tan(F64 x) { return {::tan(x.v)}; }
 NEURITE_INLINE F64 tanh(F64 x) { return {::tanh(x.v)}; }
 NEURITE_INLINE F64 erf(F64 x) { return {::erf(x.v)}; }
+NEURITE_INLINE F64 twice_normal(F64 x) { return {1 + ::erf(x.v * 0.70710678118654752440)}; }
 NEURITE_INLINE F64 pow(F64 x, F64 y) { return {::pow(x.v, y.v)}; }
 NEURITE_INLINE F64 sigmoid(F64 x) { return {1 / (1 + ::exp(-x.v))}; }
 NEURITE_INLINE F64 softplus(F64 x) {
