@@ -16,6 +16,7 @@
 #include "gemm_pack.inl.h"
 #include "gemm.inl.h"
 #include "conv_weight.inl.h"
+#include "conv_source.inl.h"
 #include "conv.inl.h"
 #include "depthwise.inl.h"
 // clang-format on

@@ -205,7 +205,13 @@ class SumSquares final : public Instruction {
 std::unique_ptr<Instruction> parse_OPTIM(InstructionReader& reader) {
   reader.expect_dtype({DType::FLOAT32, DType::FLOAT64});
   const int32_t code = reader.choice("rule", 0, static_cast<int32_t>(std::size(kRules)) - 1);
-  if (code >= static_cast<int32_t>(Rule::LARS)) return make_whole_step(reader, code);
+  switch (static_cast<Rule>(code)) {
+    case Rule::LARS:
+    case Rule::LAMB: return make_trust_step(reader, code);
+    case Rule::ADAFACTOR: return make_factored_step(reader, code);
+    case Rule::MUON: return make_orthogonal_step(reader, code);
+    default: break;
+  }
   return make_float<ElementwiseStep>(reader.dtype(), reader, code);
 }
 

@@ -1,6 +1,7 @@
 // What the steps of all rules of OPTIM share: options, operands, when to step, and how parameters are cut into tasks.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct OptimWords {
   double options[kRuleOptions] = {};
   Operand lr, step, scale, gate;
 };
+
+/** The greater one, NaN if either is NaN. */
+inline double greater(double a, double b) { return a > b || std::isnan(a) ? a : b; }
 
 /** The scalars of step t from the options, the learning rate and the flags (see optim.inl.h). */
 void prepare(OptimArgs& args, const OptimWords& words, double lr, uint32_t t) noexcept;
@@ -161,7 +165,9 @@ class OptimStep : public Instruction {
   int64_t total_ = 0;  // elements
 };
 
-/** The rules that look at whole parameters: LARS, LAMB, ADAFACTOR, MUON. */
-std::unique_ptr<Instruction> make_whole_step(InstructionReader& reader, int32_t code);
+// The rules that look at whole parameters: LARS and LAMB at norms, ADAFACTOR at rows and columns, MUON at products.
+std::unique_ptr<Instruction> make_trust_step(InstructionReader& reader, int32_t code);
+std::unique_ptr<Instruction> make_factored_step(InstructionReader& reader, int32_t code);
+std::unique_ptr<Instruction> make_orthogonal_step(InstructionReader& reader, int32_t code);
 
 }  // namespace neurite
