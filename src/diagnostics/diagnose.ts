@@ -76,7 +76,8 @@ export function settingsOf(where: string, options: DiagnoseOptions) {
     throw new OptionError(`${where}: got ${shown(options)}, expected options such as { loss: 'crossEntropy' }`);
   }
   const thresholds = readLimits(where, options, OPTIONS);
-  const { loss, tolerance = 0 } = options;
+  const { loss, tolerance = 0, before } = options;
+  if (before !== undefined) checkObject(`${where}: before`, before, 'tensors, as stateDict() gives');
   if (typeof loss !== 'string' && typeof loss !== 'function') {
     throw new OptionError(`${where}: loss is ${shown(loss)}, expected a name such as 'crossEntropy' or a function`);
   }

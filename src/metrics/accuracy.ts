@@ -19,8 +19,9 @@ import {
   where,
 } from '../core.js';
 import { checkLabels } from '../losses/index.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkOptions, shown, wholeNumber } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
+import { checkPair } from './columns.js';
 import type { Metric } from './metric.js';
 
 /**
@@ -38,12 +39,13 @@ export function accuracy(options: { threshold?: number; name?: string } = {}): M
   checkOptions('accuracy', options, ['threshold', 'name']);
   const { threshold = 0, name = 'accuracy' } = options;
   if (!Number.isFinite(threshold)) {
-    throw new OptionError(`accuracy: threshold is ${String(threshold)}, expected a finite number`);
+    throw new OptionError(`accuracy: threshold is ${shown(threshold)}, expected a finite number`);
   }
   return {
     name,
     init: 0,
     batch: (outputs, labels) => {
+      checkPair(name, outputs, labels);
       if (sameShape(outputs.shape, labels.shape)) {
         return perExample(equal(greater(outputs, threshold), notZero(labels)), outputs.shape);
       }

@@ -8,15 +8,17 @@ import {
   greater,
   isFloat,
   notEqual,
+  OptionError,
   reshape,
   ShapeError,
   sigmoid,
   slice,
   softmax,
   sub,
-  type Tensor,
+  Tensor,
 } from '../core.js';
 import { checkLabels } from '../losses/index.js';
+import { shown } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
 
 /**
@@ -45,8 +47,16 @@ export interface Scored {
   readonly classes: number;
 }
 
+/** Throws unless both are tensors. */
+export function checkPair(what: string, outputs: unknown, labels: unknown): void {
+  for (const [name, x] of Object.entries({ outputs, labels })) {
+    if (!(x instanceof Tensor)) throw new OptionError(`${what}: ${name} is ${shown(x)}, expected a Tensor`);
+  }
+}
+
 /** Outputs `[…, classes]` with integer labels `[…]`, or outputs and 0/1 labels of one shape (binary). */
 export function scored(what: string, outputs: Tensor, labels: Tensor): Scored {
+  checkPair(what, outputs, labels);
   if (outputs.shape.length === 0) {
     throw new ShapeError(`${what}: got a single example without batch axis, expected [n, ...]`);
   }

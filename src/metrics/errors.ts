@@ -2,6 +2,7 @@ import { abs, ShapeError, square, sub, type Tensor } from '../core.js';
 import { checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
 import { perExample } from './accuracy.js';
+import { checkPair } from './columns.js';
 import type { Metric } from './metric.js';
 
 /**
@@ -49,6 +50,7 @@ function errorMetric(
     name,
     init: 0,
     batch: (outputs, labels) => {
+      checkPair(name, outputs, labels);
       if (!sameShape(outputs.shape, labels.shape)) {
         throw new ShapeError(
           `${name}: got outputs [${outputs.shape}] and targets [${labels.shape}], expected equal shapes`,

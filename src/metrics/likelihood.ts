@@ -19,7 +19,7 @@ import { binaryCrossEntropy, crossEntropy } from '../losses/index.js';
 import { checkOptions } from '../options.js';
 import { sameShape } from '../shape.js';
 import { perExample } from './accuracy.js';
-import { scored } from './columns.js';
+import { checkPair, scored } from './columns.js';
 import type { Metric, StreamMetric } from './metric.js';
 
 export interface LogLossOptions {
@@ -95,6 +95,7 @@ export function perplexity(options: { readonly ignoreIndex?: number; readonly na
 const NO_LABEL = -(2 ** 31);
 
 function lossOf(outputs: Tensor, labels: Tensor): Tensor {
+  checkPair('logLoss', outputs, labels);
   return sameShape(outputs.shape, labels.shape)
     ? binaryCrossEntropy(outputs, labels, { reduction: 'none' })
     : crossEntropy(outputs, labels, { reduction: 'none' });

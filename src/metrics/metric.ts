@@ -1,5 +1,6 @@
-import { DataError, type HostArray, OptionError, Tensor } from '../core.js';
+import { DataError, type HostArray, OptionError, type Tensor } from '../core.js';
 import { shown } from '../options.js';
+import { checkPair } from './columns.js';
 
 /**
  * A figure that is a function of a sum: a graph function gives the sum over one batch, so that a compiled evaluation
@@ -100,12 +101,7 @@ export class RunningMetric {
  */
 export async function measure(metric: AnyMetric, outputs: Tensor, labels: Tensor): Promise<number> {
   checkMetric('measure', metric);
-  for (const [what, x] of [
-    ['outputs', outputs],
-    ['labels', labels],
-  ] as const) {
-    if (!(x instanceof Tensor)) throw new OptionError(`measure: ${what} is ${shown(x)}, expected a Tensor`);
-  }
+  checkPair('measure', outputs, labels);
   const count = outputs.shape[0];
   if (count === 0) throw new DataError(`${metric.name}: got outputs [${outputs.shape}], expected at least one sample`);
   const running = new RunningMetric(metric);

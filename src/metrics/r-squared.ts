@@ -1,7 +1,7 @@
 import { reshape, ShapeError } from '../core.js';
 import { checkOptions } from '../options.js';
 import { sameShape, sizeOf } from '../shape.js';
-import { eachRow, packed } from './columns.js';
+import { checkPair, eachRow, packed } from './columns.js';
 import type { StreamMetric } from './metric.js';
 
 /**
@@ -22,6 +22,7 @@ export function rSquared(options: { readonly name?: string } = {}): StreamMetric
   return {
     name,
     batch: (outputs, targets) => {
+      checkPair(name, outputs, targets);
       if (outputs.shape.length === 0 || !sameShape(outputs.shape, targets.shape)) {
         throw new ShapeError(
           `${name}: got outputs [${outputs.shape}] and targets [${targets.shape}], expected equal shapes [n, ...]`,

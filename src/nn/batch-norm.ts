@@ -34,7 +34,7 @@ abstract class BatchNorm extends StatisticsNorm {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options, true);
     const { momentum = 0.1 } = options;
-    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
+    if (momentum !== null && !(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
       const name = this.constructor.name;
       throw new OptionError(`${name}: momentum is ${shown(momentum)}, expected a number in [0, 1] or null`);
     }

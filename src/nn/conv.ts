@@ -12,7 +12,7 @@ import {
   ShapeError,
   type Tensor,
 } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkFlag, checkFunction, checkOptions, wholeNumber } from '../options.js';
 import {
   checkOutputPadding,
   checkPaddingMode,
@@ -86,6 +86,9 @@ abstract class Convolution extends Module {
     checkOptions(name, options, [...SHARED, transposed ? 'outputPadding' : 'paddingMode']);
     const { padding = 0, bias = true, init = fanInUniform(), biasInit = fanInUniform(), dtype = 'float32' } = options;
     if (!isFloat(dtype)) throw new OptionError(`${name}: dtype is ${String(dtype)}, expected float32 or float64`);
+    checkFlag(name, 'bias', bias);
+    checkFunction(name, 'init', init);
+    checkFunction(name, 'biasInit', biasInit);
     this.inChannels = wholeNumber(`${name}: inChannels`, inChannels, 1);
     this.outChannels = wholeNumber(`${name}: outChannels`, outChannels, 1);
     this.kernelSize = perAxis(`${name}: kernelSize`, kernelSize, axes, 1);

@@ -28,6 +28,7 @@ import {
 import { checkOptions, shown } from '../options.js';
 import { sizeOf } from '../shape.js';
 import type { Initializer } from './init.js';
+import { initializer } from './init-context.js';
 
 export interface TruncatedNormalOptions {
   /** Default 0. */
@@ -60,11 +61,11 @@ export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializ
       `init.truncatedNormal: [${low}, ${high}] holds less than 1e-6 of N(${mean}, ${std}²); choose bounds nearer to the mean`,
     );
   }
-  return (shape, { dtype }) => {
+  return initializer('truncatedNormal', (shape, { dtype }) => {
     // In float64, where the tails of the inverse keep their digits.
     const z = inverseErf(uniform(shape, { low: from, high: to, dtype: 'float64' }));
     return cast(clip(add(mul(z, std * Math.SQRT2), mean), low, high), dtype);
-  };
+  });
 }
 
 /** erf by the series 2/√π·e^(−x²)·Σ 2ⁿx^(2n+1)/(2n+1)!!, all terms of one sign (Abramowitz and Stegun 7.1.6). */
@@ -119,7 +120,7 @@ export function orthogonal(options: OrthogonalOptions = {}): Initializer {
   const { gain = 1 } = options;
   if (!Number.isFinite(gain))
     throw new OptionError(`init.orthogonal: gain is ${String(gain)}, expected a finite number`);
-  return (shape, { dtype }) => {
+  return initializer('orthogonal', (shape, { dtype }) => {
     if (shape.length < 2) throw new ShapeError(`init.orthogonal: got [${shape}], expected two axes or more`);
     const [rows, columns] = [shape[0], sizeOf(shape.slice(1))];
     const [many, few] = [Math.max(rows, columns), Math.min(rows, columns)];
@@ -130,7 +131,7 @@ export function orthogonal(options: OrthogonalOptions = {}): Initializer {
         out[rows <= columns ? i * columns + j : j * columns + i] = gain * basis[i * many + j];
     }
     return cast(tensor(out, { shape: [...shape] }), dtype);
-  };
+  });
 }
 
 /** Gram–Schmidt, twice over for full precision, of `count` vectors of length n one after the other. */
@@ -173,7 +174,7 @@ export function sparse(options: SparseOptions): Initializer {
   }
   if (!(typeof std === 'number' && std > 0 && std < Infinity))
     throw new OptionError(`init.sparse: std is ${shown(std)}, expected a number > 0`);
-  return (shape, { dtype }) => {
+  return initializer('sparse', (shape, { dtype }) => {
     if (shape.length !== 2) throw new ShapeError(`init.sparse: got [${shape}], expected [units, inputs]`);
     const [units, inputs] = shape;
     if (nonZero > inputs) {
@@ -194,7 +195,7 @@ export function sparse(options: SparseOptions): Initializer {
       }
     }
     return cast(tensor(out, { shape: [...shape] }), dtype);
-  };
+  });
 }
 
 /**
@@ -208,12 +209,12 @@ export function identity(options: { gain?: number } = {}): Initializer {
   checkOptions('init.identity', options, ['gain']);
   const { gain = 1 } = options;
   if (!Number.isFinite(gain)) throw new OptionError(`init.identity: gain is ${String(gain)}, expected a finite number`);
-  return (shape, { dtype }) => {
+  return initializer('identity', (shape, { dtype }) => {
     if (shape.length !== 2) {
       throw new ShapeError(`init.identity: got [${shape}], expected [units, inputs]; use dirac for convolutions`);
     }
     return mul(eye(shape[0], shape[1], { dtype }), gain);
-  };
+  });
 }
 
 export interface DiracOptions {
@@ -230,7 +231,7 @@ export interface DiracOptions {
 export function dirac(options: DiracOptions = {}): Initializer {
   checkOptions('init.dirac', options, ['groups']);
   const { groups = 1 } = options;
-  return (shape, { dtype }) => {
+  return initializer('dirac', (shape, { dtype }) => {
     if (shape.length < 3 || shape.length > 5) {
       throw new ShapeError(`init.dirac: got [${shape}], expected [out, in, …kernel]; use identity for dense layers`);
     }
@@ -243,7 +244,7 @@ export function dirac(options: DiracOptions = {}): Initializer {
     const centre = reshape(all, [shape[0], shape[1], ...kernel.map(() => 1)] as Shape);
     const around = kernel.map((k): [number, number] => [Math.floor(k / 2), k - 1 - Math.floor(k / 2)]);
     return pad(centre, [[0, 0], [0, 0], ...around]);
-  };
+  });
 }
 
 /**
@@ -266,12 +267,12 @@ export function outputBias(counts: readonly number[]): Initializer {
   });
   const total = counts.reduce((a, b) => a + b, 0);
   const logs = counts.map((n) => Math.log(n / total));
-  return (shape, { dtype }) => {
+  return initializer('outputBias', (shape, { dtype }) => {
     const single = counts.length === 2 && sizeOf(shape) === 1;
     if (!single && (shape.length !== 1 || shape[0] !== counts.length)) {
       throw new ShapeError(`init.outputBias: got a bias [${shape}] for ${counts.length} classes`);
     }
     const values = Float64Array.from(single ? [Math.log(counts[1] / counts[0])] : logs);
     return cast(tensor(values, { shape: [...shape] }), dtype);
-  };
+  });
 }

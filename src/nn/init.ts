@@ -9,6 +9,7 @@ import {
   zeros as zerosOp,
 } from '../core.js';
 import { checkOptions, shown } from '../options.js';
+import { initializer } from './init-context.js';
 
 /** What an initialiser may need to know about the layer. */
 export interface InitContext {
@@ -27,7 +28,7 @@ export type Initializer = (shape: Shape, context: InitContext) => Tensor;
  * @example new nn.Linear(8, 1, { biasInit: nn.init.zeros() });
  */
 export function zeros(): Initializer {
-  return (shape, { dtype }) => zerosOp(shape, { dtype });
+  return initializer('zeros', (shape, { dtype }) => zerosOp(shape, { dtype }));
 }
 
 /**
@@ -39,7 +40,7 @@ export function zeros(): Initializer {
  */
 export function constant(value: number): Initializer {
   if (!Number.isFinite(value)) throw new OptionError(`init.constant: got ${String(value)}, expected a finite number`);
-  return (shape, { dtype }) => full(shape, value, { dtype });
+  return initializer('constant', (shape, { dtype }) => full(shape, value, { dtype }));
 }
 
 /**
@@ -54,7 +55,7 @@ export function uniform(low: number, high: number): Initializer {
   if (!(low < high && Number.isFinite(high - low))) {
     throw new OptionError(`init.uniform: got low ${low} and high ${high}, expected finite numbers with low < high`);
   }
-  return (shape, { dtype }) => uniformOp(shape, { low, high, dtype });
+  return initializer('uniform', (shape, { dtype }) => uniformOp(shape, { low, high, dtype }));
 }
 
 /**
@@ -69,7 +70,7 @@ export function normal(mean = 0, std = 1): Initializer {
   if (!(std >= 0 && Number.isFinite(std) && Number.isFinite(mean))) {
     throw new OptionError(`init.normal: got mean ${mean} and std ${std}, expected finite numbers and std >= 0`);
   }
-  return (shape, { dtype }) => normalOp(shape, { mean, std, dtype });
+  return initializer('normal', (shape, { dtype }) => normalOp(shape, { mean, std, dtype }));
 }
 
 /**
@@ -85,7 +86,9 @@ export function fanInUniform(options: { bound?: 'rsqrt' | 'reciprocal' } = {}): 
   if (bound !== 'rsqrt' && bound !== 'reciprocal') {
     throw new OptionError(`init.fanInUniform: bound is ${shown(bound)}, expected 'rsqrt' or 'reciprocal'`);
   }
-  return (shape, { fanIn, dtype }) => symmetric(shape, bound === 'rsqrt' ? 1 / Math.sqrt(fanIn) : 1 / fanIn, dtype);
+  return initializer('fanInUniform', (shape, { fanIn, dtype }) =>
+    symmetric(shape, bound === 'rsqrt' ? 1 / Math.sqrt(fanIn) : 1 / fanIn, dtype),
+  );
 }
 
 /**
@@ -98,7 +101,9 @@ export function fanInUniform(options: { bound?: 'rsqrt' | 'reciprocal' } = {}): 
  */
 export function xavierUniform(options: { gain?: number } = {}): Initializer {
   const gain = checkedGain('xavierUniform', options);
-  return (shape, { fanIn, fanOut, dtype }) => symmetric(shape, gain * Math.sqrt(6 / (fanIn + fanOut)), dtype);
+  return initializer('xavierUniform', (shape, { fanIn, fanOut, dtype }) =>
+    symmetric(shape, gain * Math.sqrt(6 / (fanIn + fanOut)), dtype),
+  );
 }
 
 /**
@@ -111,8 +116,9 @@ export function xavierUniform(options: { gain?: number } = {}): Initializer {
  */
 export function xavierNormal(options: { gain?: number } = {}): Initializer {
   const gain = checkedGain('xavierNormal', options);
-  return (shape, { fanIn, fanOut, dtype }) =>
-    normalOp(shape, { mean: 0, std: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype });
+  return initializer('xavierNormal', (shape, { fanIn, fanOut, dtype }) =>
+    normalOp(shape, { mean: 0, std: gain * Math.sqrt(2 / (fanIn + fanOut)), dtype }),
+  );
 }
 
 /** `negativeSlope` of the leaky ReLU that follows (0 for ReLU); `mode` chooses which variance is kept. */
@@ -131,7 +137,9 @@ export interface KaimingOptions {
  */
 export function kaimingUniform(options: KaimingOptions = {}): Initializer {
   checkKaiming('kaimingUniform', options);
-  return (shape, context) => symmetric(shape, Math.sqrt(3) * kaimingStd(context, options), context.dtype);
+  return initializer('kaimingUniform', (shape, context) =>
+    symmetric(shape, Math.sqrt(3) * kaimingStd(context, options), context.dtype),
+  );
 }
 
 /**
@@ -144,7 +152,9 @@ export function kaimingUniform(options: KaimingOptions = {}): Initializer {
  */
 export function kaimingNormal(options: KaimingOptions = {}): Initializer {
   checkKaiming('kaimingNormal', options);
-  return (shape, context) => normalOp(shape, { mean: 0, std: kaimingStd(context, options), dtype: context.dtype });
+  return initializer('kaimingNormal', (shape, context) =>
+    normalOp(shape, { mean: 0, std: kaimingStd(context, options), dtype: context.dtype }),
+  );
 }
 
 /**
@@ -154,7 +164,9 @@ export function kaimingNormal(options: KaimingOptions = {}): Initializer {
  * @see LeCun et al. (1998), Efficient BackProp.
  */
 export function lecunNormal(): Initializer {
-  return (shape, { fanIn, dtype }) => normalOp(shape, { mean: 0, std: 1 / Math.sqrt(fanIn), dtype });
+  return initializer('lecunNormal', (shape, { fanIn, dtype }) =>
+    normalOp(shape, { mean: 0, std: 1 / Math.sqrt(fanIn), dtype }),
+  );
 }
 
 /**
@@ -164,7 +176,7 @@ export function lecunNormal(): Initializer {
  * @see {@link lecunNormal}
  */
 export function lecunUniform(): Initializer {
-  return (shape, { fanIn, dtype }) => symmetric(shape, Math.sqrt(3 / fanIn), dtype);
+  return initializer('lecunUniform', (shape, { fanIn, dtype }) => symmetric(shape, Math.sqrt(3 / fanIn), dtype));
 }
 
 function checkedGain(name: string, options: { gain?: number }): number {

@@ -1,5 +1,5 @@
 import { type FloatDType, layerNorm, ones, Parameter, type Shape, type Tensor, zeros } from '../core.js';
-import { checkOptions } from '../options.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { Module, type ModuleConfig } from './module.js';
 import { checkLastAxes, checkNorm, normalizedSizes } from './norm-base.js';
 
@@ -37,6 +37,7 @@ export class LayerNorm extends Module {
     checkOptions('LayerNorm', options, ['eps', 'affine', 'bias', 'dtype']);
     const shape = normalizedSizes('LayerNorm', normalizedShape);
     const { eps = 1e-5, affine = true, bias = true, dtype = 'float32' } = options;
+    checkFlag('LayerNorm', 'bias', bias);
     checkNorm('LayerNorm', eps, dtype);
     this.normalizedShape = shape;
     this.eps = eps;

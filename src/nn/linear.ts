@@ -1,5 +1,5 @@
 import { type FloatDType, isFloat, linear, OptionError, Parameter, ShapeError, type Tensor } from '../core.js';
-import { checkOptions, wholeNumber } from '../options.js';
+import { checkFlag, checkFunction, checkOptions, wholeNumber } from '../options.js';
 import { sizeOf } from '../shape.js';
 import { checkTensor, showShape } from './describe.js';
 import { fanInUniform, type Initializer } from './init.js';
@@ -42,6 +42,9 @@ export class Linear extends Module {
     this.outFeatures = wholeNumber('Linear: outFeatures', outFeatures, 1);
     const { bias = true, init = fanInUniform(), biasInit = fanInUniform(), dtype = 'float32' } = options;
     if (!isFloat(dtype)) throw new OptionError(`Linear: dtype is ${String(dtype)}, expected float32 or float64`);
+    checkFlag('Linear', 'bias', bias);
+    checkFunction('Linear', 'init', init);
+    checkFunction('Linear', 'biasInit', biasInit);
     const context = { fanIn: inFeatures, fanOut: outFeatures, dtype };
     this.weight = new Parameter(init([outFeatures, inFeatures], context), 'weight');
     this.bias = bias ? new Parameter(biasInit([outFeatures], context), 'bias') : null;

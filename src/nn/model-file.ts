@@ -1,7 +1,7 @@
 import { FormatError, info, type JsonValue, OptionError, randomState, restoreRandomState } from '../core.js';
 import { readSafetensors, writeSafetensors } from '../io/index.js';
 import { parseExact, stringifyExact } from '../json.js';
-import { checkOptions, checkPath, shown } from '../options.js';
+import { checkObject, checkOptions, checkPath, shown } from '../options.js';
 import { type AnyTransformer, fromJSON, type TransformerState } from '../preprocess/index.js';
 import { checkModule, showType } from './describe.js';
 import { checkVersion, FORMAT_METADATA, tensorsOf } from './load.js';
@@ -54,6 +54,8 @@ export async function saveModel(model: AnyModule, file: string, options: SaveMod
   if (classes !== undefined && !(Array.isArray(classes) && classes.every((c) => typeof c === 'string'))) {
     throw new OptionError(`${where}: classes is ${shown(classes)}, expected an array of strings`);
   }
+  if (registry !== undefined) checkObject(`${where}: registry`, registry, 'classes by name');
+  if (preprocessing !== undefined) checkObject(`${where}: preprocessing`, preprocessing, 'fitted transformers by name');
   const encoded = encodeModule(model, registry);
   checkRebuilds(where, model, encoded.config, encoded.classes);
   const metadata: Record<string, string> = {

@@ -10,7 +10,7 @@ import {
   upsample,
 } from '../core.js';
 import { checkOptions, wholeNumber } from '../options.js';
-import { showShape } from './describe.js';
+import { checkTensor, showShape } from './describe.js';
 import { type ConfigValue, Module, type ModuleConfig } from './module.js';
 
 /**
@@ -123,6 +123,7 @@ abstract class Padding2d extends Module {
 
   /** @param x `[batch, height, width, channels]` @throws ShapeError for another shape, or a mirror wider than the image. */
   forward(x: Tensor): Tensor {
+    checkTensor(this.label, x);
     if (x.shape.length !== 4) {
       throw new ShapeError(`${this.label}: got ${showShape(x.shape)}, expected [batch, height, width, channels]`);
     }

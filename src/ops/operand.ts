@@ -1,4 +1,4 @@
-import { DTYPES, type DType, isFloat, promote } from '../dtype.js';
+import { DTYPES, type DType, isFloat, knownDType, promote } from '../dtype.js';
 import { DTypeError, didYouMean } from '../errors.js';
 import { fullLeaf } from '../graph/leaves.js';
 import type { OpDef } from '../graph/op.js';
@@ -22,6 +22,7 @@ export function toTensor(x: Operand, like: DType = 'float32', op = 'operand'): T
     throw new DTypeError(`${op}: got ${what}, expected a Tensor, a State or a number; wrap data with tensor(...)`);
   }
   if (isFloat(like)) return fullLeaf([], x, like);
+  knownDType(op, like);
   const dtype = like === 'bool' ? (Number.isInteger(x) ? 'int32' : 'float32') : like;
   const [low, high] = dtype === 'uint8' ? [0, 255] : [-(2 ** 31), 2 ** 31 - 1];
   if (dtype !== 'float32' && !(Number.isInteger(x) && x >= low && x <= high)) {

@@ -290,6 +290,7 @@ export abstract class Optimizer {
    * optimizer.update(model, grads);
    */
   update(model: Differentiable, grads: Gradients): void {
+    checkObject(`${this.name}.update: grads`, grads, 'gradients by path, as valueAndGrad gives');
     const cells = this.#bind(model).trainableCells();
     guarded(this.#readLayout);
     const { batches } = this.#planOf(cells, grads);

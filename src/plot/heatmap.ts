@@ -153,6 +153,7 @@ function namesOf(
   names: readonly string[] | undefined,
   count: number,
 ): readonly string[] {
+  if (names !== undefined) checkList(where, option, names, 'names');
   if (names !== undefined && names.length !== count) {
     throw new OptionError(`${where}: got ${names.length} names for ${count} ${option}, expected as many`);
   }

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { checkOptions, shown, wholeNumber } from '../options.js';
+import { checkList, checkOptions, shown, wholeNumber } from '../options.js';
 import { checkRange } from './check.js';
 import { svgDocument } from './frame.js';
 import { PIXELATED } from './heatmap.js';
@@ -50,6 +50,7 @@ export function imageGrid(images: readonly ArrayLike<number>[] | ImageBatch, opt
   );
   const size = wholeNumber(`${where}: size`, options.size ?? 72, 8, 2048);
   const { labels, range, title } = options;
+  if (labels !== undefined) checkList(where, 'labels', labels, 'texts');
   if (labels !== undefined && labels.length !== list.length) {
     throw new OptionError(`${where}: got ${labels.length} labels for ${list.length} images, expected as many`);
   }

@@ -119,6 +119,7 @@ export class TableEncoder {
     let n = 0;
     for await (const row of rows) {
       const where = `TableEncoder.fit: row ${n}`;
+      checkObject(where, row, 'fields by column');
       learners ??= new Map(Object.keys(inputs ?? row).flatMap((name) => (name === target ? [] : [[name, null]])));
       for (const [name, known] of learners) {
         const value = fieldOf(row, name, where);

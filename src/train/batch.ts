@@ -1,6 +1,6 @@
 import { DataError, OptionError, ShapeError, Tensor, tensor } from '../core.js';
 import { type DataInput, Pipeline, type Batch as Rows, TensorDataset, type TensorTree } from '../data/index.js';
-import { shown } from '../options.js';
+import { checkArray, shown } from '../options.js';
 import { leaves, mapTree, treeKey } from '../tree.js';
 
 export type { Rows, TensorTree };
@@ -169,6 +169,7 @@ export function inputTable(x: TensorDataset | Inputs): Table {
 /** Checks one weight a sample: finite and >= 0. */
 export function checkedWeights(where: string, weights: ArrayLike<number> | Tensor, n: number): ArrayLike<number> {
   const list = weights instanceof Tensor ? weights.dataSync() : weights;
+  checkArray(where, 'sampleWeight', list);
   if (list.length !== n) throw new DataError(`${where}: got ${list.length} sample weights for ${n} samples`);
   for (let i = 0; i < n; i++) {
     if (!(list[i] >= 0 && Number.isFinite(list[i]))) {

@@ -1,6 +1,6 @@
 import { BusyError, OptionError, randomState, restoreRandomState, type Tensor } from '../core.js';
 import type { Module } from '../nn/index.js';
-import { checkBatchSize, checkOptions, wholeNumber } from '../options.js';
+import { checkBatchSize, checkOptions, shown, wholeNumber } from '../options.js';
 import { AugmentedSampler, BatchAugmenter } from './augmented.js';
 import { checkedWeights, type DataLike, type Source, sourceOf, Table } from './batch.js';
 import { inTraining } from './busy.js';
@@ -49,13 +49,18 @@ import { trainingProgram } from './step.js';
 export function fit<Out = Tensor>(model: Module<never[], Out>, data: DataLike, options: FitOptions<Out>): Run {
   checkModel('fit', model);
   if (typeof options !== 'object' || options === null) {
-    throw new OptionError("fit: expected options such as { loss: 'crossEntropy', optimizer: 'adam' }");
+    throw new OptionError(
+      `fit: got ${shown(options)}, expected options such as { loss: 'crossEntropy', optimizer: 'adam' }`,
+    );
   }
   const settings = settle(data, options as FitOptions<never>);
   if (inTraining.has(model)) throw new BusyError('fit: the model is being trained by another run; await that first');
   const { signal: userSignal, progress = false, onProgress, onEpoch } = options;
   if (userSignal !== undefined && !(userSignal instanceof AbortSignal)) {
     throw new OptionError('fit: signal is no AbortSignal; pass new AbortController().signal');
+  }
+  if (typeof progress !== 'boolean' && typeof progress?.write !== 'function') {
+    throw new OptionError(`fit: progress is ${shown(progress)}, expected true, false or a stream`);
   }
   const reporter = progress === false ? null : new ProgressReporter(progress === true ? undefined : progress);
   inTraining.add(model);

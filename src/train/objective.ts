@@ -16,7 +16,7 @@ import type { JsonValue } from '../json.js';
 import { type Loss, type LossName, type LossOptions, lossByName } from '../losses/index.js';
 import { type AnyMetric, type MetricName, metricByName, RunningMetric } from '../metrics/index.js';
 import { type AnyModule, collectLosses, Module } from '../nn/index.js';
-import { shown } from '../options.js';
+import { checkList, shown } from '../options.js';
 import { type Source, Table, type TensorTree } from './batch.js';
 import type { Chunk } from './chunks.js';
 
@@ -84,9 +84,9 @@ export class Objective {
       throw new OptionError(`${where}: metrics is ${shown(metrics)}, expected a list such as ['accuracy']`);
     }
     this.metrics = Array.isArray(metrics)
-      ? metrics.map((m) => metricOf(m, null))
+      ? metrics.map((m) => metricOf(where, m, null))
       : Object.entries(metrics as Record<string, readonly (MetricName | AnyMetric)[]>).flatMap(([output, list]) =>
-          list.map((m) => metricOf(m, output)),
+          metricsOf(where, output, list),
         );
     const names = new Set(['epoch', 'loss', 'seconds', 'samplesPerSecond', ...this.parts]);
     for (const { figure } of this.metrics) {
@@ -145,6 +145,9 @@ export class Objective {
     }
     this.warnOfActivation(term, o);
     const loss = term.loss(o, t, weights === undefined ? {} : { weights });
+    if (!(loss instanceof Tensor)) {
+      throw new OptionError(`${this.where}: the loss function returned ${shown(loss)}, expected a scalar tensor`);
+    }
     if (loss.shape.length !== 0) {
       throw new ShapeError(`${this.where}: the loss has shape [${loss.shape}], expected a scalar; end it with mean()`);
     }
@@ -272,8 +275,16 @@ function termsOf(
   return keys.map((key) => term(Array.isArray(loss) ? Number(key) : key, losses[key], weights[key] ?? 1));
 }
 
-function metricOf(given: MetricName | AnyMetric, output: string | null) {
+function metricsOf(where: string, output: string, list: readonly (MetricName | AnyMetric)[]) {
+  checkList(where, `metrics of "${output}"`, list, "names or metrics, such as ['accuracy']");
+  return list.map((m) => metricOf(where, m, output));
+}
+
+function metricOf(where: string, given: MetricName | AnyMetric, output: string | null) {
   const metric = typeof given === 'string' ? metricByName(given) : given;
+  if (typeof metric?.batch !== 'function') {
+    throw new OptionError(`${where}: metrics has ${shown(given)}, expected a name such as 'accuracy' or a metric`);
+  }
   return { metric, output, figure: output === null ? metric.name : `${output}${capital(metric.name)}` };
 }
 

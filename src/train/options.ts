@@ -2,7 +2,7 @@ import { Augmentation } from '../augment/index.js';
 import { OptionError, Tensor, tensor } from '../core.js';
 import { classWeights as balancedWeights, labelsOf, TensorDataset } from '../data/index.js';
 import { EMA, type Optimizer, type OptimizerName, optimizerByName } from '../optim/index.js';
-import { shown, wholeNumber } from '../options.js';
+import { checkArray, shown, wholeNumber } from '../options.js';
 import type { Schedule } from '../schedules/index.js';
 import { type DataLike, type Source, sourceOf, Table } from './batch.js';
 import type { Callback } from './callback.js';
@@ -171,6 +171,7 @@ export async function resolveClassWeights(given: FitOptions['classWeight'], sour
     const labels = new TensorDataset(y, y, {}, source.index.rows);
     return tensor(balancedWeights(await labelsOf(labels)));
   }
+  checkArray('fit', 'classWeight', given);
   const list = Array.from(given);
   const odd = list.findIndex((w) => !(w >= 0 && Number.isFinite(w)));
   if (list.length > 0 && odd === -1) return tensor(Float32Array.from(list));

@@ -21,6 +21,9 @@ const t = tensor([
 const labels = tensor([1, 0], { dtype: 'int32' });
 const model = () => new nn.Sequential(new nn.Linear(3, 2));
 
+const train = (options: Partial<neurite.FitOptions>) =>
+  neurite.fit(model(), { x: t, y: labels }, { loss: 'crossEntropy', optimizer: 'sgd', ...options });
+
 /** No argument of anything, or hardly. The text is no path either, so that nothing is written. */
 const BAD: readonly unknown[] = [
   undefined,
@@ -63,7 +66,6 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   'datasets.mnist': 'reads 70,000 pictures when it gets nothing',
   itemSize: 'a table',
   isFloat: 'a comparison',
-  'nn.init': 'initialisers are called by layers',
 };
 
 /** Errors other than Neurite's own that the documentation promises. */
@@ -150,8 +152,17 @@ const NONSENSE: readonly (readonly [call: () => unknown, says: string])[] = [
   [() => new neurite.Draws('below', 1).below(-1), 'below: got -1, expected a whole number in [1, 2^31]'],
   [() => datasets.mnist({ dir: 3 as never }), 'dir is 3, expected text'],
   [() => datasets.readIdx('\0'), 'readIdx: path is "\\u0000", expected a path'],
+  [() => new nn.Linear(3, 2, { bias: 'no' as never }), 'Linear: bias is "no", expected true or false'],
+  [() => new nn.Linear(3, 2, { init: 'xavier' as never }), 'Linear: init is "xavier", expected a function'],
+  [() => nn.init.zeros()([2], undefined as never), 'init.zeros: got undefined beside the shape'],
+  [() => neurite.metrics.accuracy().batch(t, 3 as never), 'accuracy: labels is 3, expected a Tensor'],
+  [() => new neurite.optim.SGD({ lr: 1 }).update(model(), undefined as never), 'SGD.update: grads: got undefined'],
+  [() => train({ metrics: [null as never] }), "fit: metrics has null, expected a name such as 'accuracy'"],
+  [() => train({ loss: () => 3 as never }), 'fit: the loss function returned 3, expected a scalar tensor'],
+  [() => train({ progress: 'yes' as never }), 'fit: progress is "yes", expected true, false or a stream'],
+  [() => train({ sampleWeight: null as never }), 'sampleWeight is null, expected an array of numbers'],
   [() => neurite.predict(model(), t, { batchSize: 'all' as never }), 'batchSize is "all"'],
-  [() => neurite.fit(model(), { x: t, y: t }, { loss: 'mse', optimizer: 'adam', onEpoch: 3 as never }), 'onEpoch is 3'],
+  [() => train({ onEpoch: 3 as never }), 'fit: onEpoch is 3, expected a function'],
 ];
 
 describe('arguments that are none', () => {

@@ -72,6 +72,9 @@ export class ReduceOnPlateau implements Callback {
   constructor(options: ReduceOnPlateauOptions = {}) {
     checkObject('ReduceOnPlateau', options);
     const { monitor = 'valLoss', name = 'ReduceOnPlateau', ...plateau } = options;
+    for (const [what, text] of Object.entries({ monitor, name })) {
+      if (typeof text !== 'string') throw new OptionError(`ReduceOnPlateau: ${what} is ${shown(text)}, expected text`);
+    }
     reduceOnPlateau(plateau.minLr ?? 0, plateau); // checks the options
     this.name = name;
     this.monitor = monitor;
