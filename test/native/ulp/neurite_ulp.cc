@@ -27,7 +27,7 @@ constexpr int64_t kInputs = int64_t{1} << 32;
 double silu(double x) {
   return x == -INFINITY ? NAN : x * sigmoid(x);  // as the composition: -inf * 0
 }
-double gelu(double x) { return 0.5 * x * (1 + std::erf(x * M_SQRT1_2)); }
+double gelu(double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }  // 1 + erf without its cancellation
 
 void unary(const KernelTable& t, Micro code, float* y, const float* x) {
   t.f32.micro(static_cast<int>(code), y, x, nullptr, nullptr, kChunk);
