@@ -81,10 +81,10 @@ ${when(record)} ${record.rows[0].isa}, against ${peer}, median of ${record.round
 
 "Of the floor" is the least time the case can take by the probes below (arithmetic at peak, or every byte moved once at the
 bandwidth of the smallest level of memory that holds them) divided by the time it takes. It can be above 100 % where data stays
-in a cache that the floor does not count on, or where the probe was disturbed. The probe's memory is on huge pages, as the
-arena's is in training; typed arrays given to a kernel are on ordinary ones, where even a plain copy is slower. This peak is reached in bursts only: after some
-milliseconds of wide multiply-adds many CPUs lower their clock, and "sustained" is the same fraction with the rate that
-multiply-adds alone then keep.
+in a cache that the floor does not count on, or where the probe was disturbed. Memory of 4 MiB and more is
+on huge pages for the probe and for the kernels, as that of tensors always is. This peak is reached in bursts only: after
+some milliseconds of wide multiply-adds many CPUs lower their clock, and "sustained" is the same fraction with the rate that
+multiply-adds alone then keep. PyTorch's Muon multiplies in bfloat16, ours in float32.
 
 A time marked \\* comes from rounds beside which the probe reached less than ${percent(QUIET)} of that rate: other work held the cores.
 
