@@ -17,6 +17,7 @@ import {
   valueAndGrad,
   zeros,
 } from '../../src/index.js';
+import { Bare, valuesOf } from './bare.js';
 
 const { Adam, AdamW, optimizerByName, SGD } = optim;
 
@@ -34,19 +35,6 @@ const { start, grads, runs } = JSON.parse(readFileSync(new URL('goldens/optimize
 
 const f64 = ({ data, shape }: Golden): Tensor => tensor(Float64Array.from(data), { shape });
 
-/** A model of bare parameters. */
-class Bare extends nn.Module {
-  p: Parameter[];
-  constructor(...values: Tensor[]) {
-    super();
-    this.p = values.map((v) => new Parameter(v));
-  }
-  forward(x: Tensor): Tensor {
-    return x;
-  }
-}
-
-const valuesOf = (model: nn.Module) => Promise.all(model.parameters().map(async (p) => [...(await p.read().data())]));
 const optionsOf = ({ weight_decay, ...rest }: Record<string, unknown>) =>
   (weight_decay === undefined ? rest : { ...rest, weightDecay: weight_decay }) as optim.OptimizerOptions;
 

@@ -3,11 +3,9 @@ import {
   compile,
   configure,
   flush,
-  nn,
   normal,
   OptionError,
   optim,
-  Parameter,
   ShapeError,
   seed,
   type Tensor,
@@ -15,19 +13,7 @@ import {
   valueAndGrad,
   zeros,
 } from '../../src/index.js';
-
-/** A model of bare parameters. */
-class Bare extends nn.Module {
-  p: Parameter[];
-  constructor(...values: Tensor[]) {
-    super();
-    this.p = values.map((v) => new Parameter(v));
-  }
-  forward(x: Tensor): Tensor {
-    return x;
-  }
-}
-const valuesOf = (model: nn.Module) => Promise.all(model.parameters().map(async (p) => [...(await p.read().data())]));
+import { Bare, valuesOf } from './bare.js';
 
 const MAKE: Record<string, () => optim.Optimizer> = {
   'SGD average': () => new optim.SGD({ momentum: 0.9, momentumForm: 'average' }),
