@@ -1,42 +1,46 @@
 import { didYouMean, OptionError } from './errors.js';
 
 /** Options of one type wherever they occur: {@link checkOptions} looks at them for all who call it. */
-const FLAGS =
-  named(`affine alignCorners allowEmpty annotate batchNorm ceilMode centered compress constants countIncludePad
-  dashed decoupled decoupledWeightDecay density descending dropFirst dropLast even fromLogits full half image keepDims largest log
-  logInput logTargets markers maximize nesterov normalize print program quotes restoreBest reverse shuffle squared
-  straightThrough strict swap threePhase trackRunningStats trans transA transB unitDiagonal upper whiten wholeX`);
-const TEXTS = named('background dir directory monitor name');
-const FUNCTIONS = named('collate onDiagnosis onEpoch onProgress onStep where');
+const KINDS = new Map([
+  ...kind(
+    'flag',
+    `affine alignCorners allowEmpty annotate batchNorm ceilMode centered compress constants countIncludePad dashed decoupled
+     decoupledWeightDecay density descending dropFirst dropLast even fromLogits full half image keepDims largest log logInput
+     logTargets markers maximize nesterov normalize print program quotes restoreBest reverse shuffle squared straightThrough strict
+     swap threePhase trackRunningStats trans transA transB unitDiagonal upper whiten wholeX`,
+  ),
+  ...kind('text', 'background dir directory monitor name'),
+  ...kind('function', 'collate onDiagnosis onEpoch onProgress onStep where'),
+]);
 
-function named(list: string): ReadonlySet<string> {
-  return new Set(list.split(/\s+/));
+function kind<K extends string>(name: K, options: string): [string, K][] {
+  return options.split(/\s+/).map((option) => [option, name]);
 }
 
 /** Throws unless every key of `given` is one of `known`, so that a misspelt option is never ignored. */
 export function checkOptions(where: string, given: object, known: readonly string[]): void {
-  const expected = `expected an object of options: ${known.join(', ')}`;
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new OptionError(`${where}: got ${shown(given)}, ${expected}`);
-  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw notOptions(where, given, known);
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) {
       // A tensor or a model in the place of the options, not a misspelt one.
       const kind = Object.getPrototypeOf(given);
-      if (kind !== Object.prototype && kind !== null)
-        throw new OptionError(`${where}: got ${shown(given)}, ${expected}`);
+      if (kind !== Object.prototype && kind !== null) throw notOptions(where, given, known);
       throw new OptionError(
         `${where}: unknown option "${key}", expected ${known.join(', ')}.${didYouMean(key, known)}`,
       );
     }
+    const type = KINDS.get(key);
+    if (type === undefined) continue;
     const value: unknown = given[key as keyof typeof given];
     if (value === undefined) continue;
-    if (FLAGS.has(key)) checkFlag(where, key, value);
-    else if (FUNCTIONS.has(key)) checkFunction(where, key, value);
-    else if (TEXTS.has(key) && typeof value !== 'string') {
-      throw new OptionError(`${where}: ${key} is ${shown(value)}, expected text`);
-    }
+    if (type === 'flag') checkFlag(where, key, value);
+    else if (type === 'function') checkFunction(where, key, value);
+    else if (typeof value !== 'string') throw new OptionError(`${where}: ${key} is ${shown(value)}, expected text`);
   }
+}
+
+function notOptions(where: string, given: unknown, known: readonly string[]): OptionError {
+  return new OptionError(`${where}: got ${shown(given)}, expected an object of options: ${known.join(', ')}`);
 }
 
 /** Throws unless `given` is an object; `what` says of what. */

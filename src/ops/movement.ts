@@ -301,6 +301,8 @@ export interface SliceRange {
   readonly step?: number;
 }
 
+const RANGE = ['start', 'end', 'step'] satisfies (keyof SliceRange)[];
+
 /** First position and number of elements of a range of an axis: bounds count from the back below 0, then are clamped. */
 function rangeOf(axis: number, size: number, { start, end, step = 1 }: SliceRange): [from: number, count: number] {
   if (!Number.isInteger(step) || step === 0) {
@@ -329,9 +331,7 @@ function rangeOf(axis: number, size: number, { start, end, step = 1 }: SliceRang
 export function slice(x: Operand, ranges: readonly SliceRange[]): Tensor {
   const t = toTensor(x, undefined, 'slice');
   checkList('slice', 'ranges', ranges, 'ranges such as { start: 1 }');
-  for (const [a, range] of ranges.entries()) {
-    if (range !== undefined) checkOptions(`slice: axis ${a}`, range, ['start', 'end', 'step']);
-  }
+  for (const range of ranges) if (range !== undefined) checkOptions('slice: a range', range, RANGE);
   if (ranges.length > t.shape.length)
     throw new ShapeError(`slice: got ${ranges.length} ranges for a tensor of shape [${t.shape}]`);
   const list = t.shape.map((size, a) => rangeOf(a, size, ranges[a] ?? {}));
