@@ -52,8 +52,10 @@ export function constant(value: number): Initializer {
  * @example new nn.Linear(8, 4, { init: nn.init.uniform(-0.1, 0.1) });
  */
 export function uniform(low: number, high: number): Initializer {
-  if (!(low < high && Number.isFinite(high - low))) {
-    throw new OptionError(`init.uniform: got low ${low} and high ${high}, expected finite numbers with low < high`);
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
+    throw new OptionError(
+      `init.uniform: got low ${shown(low)} and high ${shown(high)}, expected finite numbers with low < high`,
+    );
   }
   return initializer('uniform', (shape, { dtype }) => uniformOp(shape, { low, high, dtype }));
 }
@@ -67,8 +69,10 @@ export function uniform(low: number, high: number): Initializer {
  * @example new nn.Linear(8, 4, { init: nn.init.normal(0, 0.02) });
  */
 export function normal(mean = 0, std = 1): Initializer {
-  if (!(std >= 0 && Number.isFinite(std) && Number.isFinite(mean))) {
-    throw new OptionError(`init.normal: got mean ${mean} and std ${std}, expected finite numbers and std >= 0`);
+  if (!(Number.isFinite(std) && std >= 0 && Number.isFinite(mean))) {
+    throw new OptionError(
+      `init.normal: got mean ${shown(mean)} and std ${shown(std)}, expected finite numbers and std >= 0`,
+    );
   }
   return initializer('normal', (shape, { dtype }) => normalOp(shape, { mean, std, dtype }));
 }

@@ -81,6 +81,7 @@ export async function loadModel<M extends AnyModule = Module>(
   file: string,
   options: LoadModelOptions = {},
 ): Promise<LoadedModel<M>> {
+  checkPath('loadModel', 'file', file);
   const where = `loadModel "${file}"`;
   checkOptions(where, options, ['registry']);
   const { tensors, metadata } = await readSafetensors(file);

@@ -217,7 +217,7 @@ export function exponentialGrad(g: Tensor, y: Tensor, x: Tensor, alpha: number, 
 export function leakyRelu(x: Operand, negativeSlope = 0.01): Tensor {
   const t = operandOf('leakyRelu', x, 'float');
   if (!Number.isFinite(negativeSlope)) {
-    throw new OptionError(`leakyRelu: negativeSlope is ${negativeSlope}, expected a finite number`);
+    throw new OptionError(`leakyRelu: negativeSlope is ${shown(negativeSlope)}, expected a finite number`);
   }
   const slope = (v: Tensor) => where(greater(t, 0), v, mul(negativeSlope, v));
   return withGradient(slope(t), t, slope);
@@ -235,7 +235,7 @@ export function leakyRelu(x: Operand, negativeSlope = 0.01): Tensor {
  */
 export function elu(x: Operand, alpha = 1): Tensor {
   const t = operandOf('elu', x, 'float');
-  if (!Number.isFinite(alpha)) throw new OptionError(`elu: alpha is ${alpha}, expected a finite number`);
+  if (!Number.isFinite(alpha)) throw new OptionError(`elu: alpha is ${shown(alpha)}, expected a finite number`);
   // The minimum keeps the unused branch finite: its derivative would be 0 * Infinity.
   const y = where(greater(t, 0), t, mul(alpha, expm1(minimum(t, 0))));
   return withGradient(y, t, (g, out) => exponentialGrad(g, out, t, alpha));

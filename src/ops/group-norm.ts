@@ -1,7 +1,7 @@
 import { OptionError, ShapeError } from '../errors.js';
 import { f64Words, type RefArray } from '../graph/op.js';
 import { type Attrs, buildAll, type Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { ones } from './create.js';
 import { checkDType, defineOp } from './define.js';
@@ -216,7 +216,7 @@ export function groupNorm(x: Operand, groups: number, options: NormalizeOptions 
     );
   }
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
-    throw new OptionError(`groupNorm: got ${groups} groups for ${channels} channels, expected a divisor`);
+    throw new OptionError(`groupNorm: got ${shown(groups)} groups for ${channels} channels, expected a divisor`);
   }
   const scale = weight ?? (bias === undefined || bias === null ? null : ones([channels], { dtype: t.dtype }));
   const params = operandsOf('groupNorm', t, [channels], scale, bias);

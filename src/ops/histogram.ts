@@ -41,7 +41,7 @@ export function bincount(x: Operand, length: number, options: BincountOptions = 
   const t = toTensor(x, 'int32', 'bincount');
   if (isFloat(t.dtype)) throw new DTypeError(`bincount: got ${t.dtype}, expected whole numbers; add .cast('int32')`);
   if (!Number.isInteger(length) || length < 0) {
-    throw new OptionError(`bincount: got length ${length}, expected a whole number >= 0`);
+    throw new OptionError(`bincount: got length ${shown(length)}, expected a whole number >= 0`);
   }
   return scatterAdd(length, flatten(cast(t, 'int32')), flatWeights('bincount', t, weights));
 }

@@ -1,6 +1,6 @@
 import { OptionError, ShapeError } from '../errors.js';
 import type { Tensor } from '../graph/tensor.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, shown } from '../options.js';
 import { checkSizes, type Shape } from '../shape.js';
 import { lessEqual } from './compare.js';
 import { add, floor, minimum, mul } from './elementwise.js';
@@ -58,7 +58,8 @@ export function categorical(logits: Operand, options: CategoricalOptions = {}): 
  */
 export function randint(low: number, high: number, shape: Shape): Tensor {
   const legal = [low, high].every((v) => Number.isInteger(v)) && low < high && low >= -(2 ** 31) && high <= 2 ** 31;
-  if (!legal) throw new OptionError(`randint: got ${low} .. ${high}, expected whole int32 numbers with low < high`);
+  if (!legal)
+    throw new OptionError(`randint: got ${shown(low)} .. ${shown(high)}, expected whole int32 numbers with low < high`);
   const u = uniform(shape, { dtype: 'float64' });
   return cast(add(floor(mul(u, high - low)), low), 'int32');
 }
@@ -71,6 +72,6 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
  * @example seed(1); const order = randperm(10); // take(x, order) shuffles rows
  */
 export function randperm(n: number): Tensor {
-  if (!Number.isInteger(n) || n < 0) throw new OptionError(`randperm: got ${n}, expected a whole number >= 0`);
+  if (!Number.isInteger(n) || n < 0) throw new OptionError(`randperm: got ${shown(n)}, expected a whole number >= 0`);
   return argsort(uniform([n], { dtype: 'float64' }));
 }
