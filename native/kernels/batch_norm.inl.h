@@ -115,13 +115,6 @@ struct NormColumn {
   Vec<T> mean, scale, bias, c1, c2;
 };
 
-// What is not needed is the mean again, which takes no register.
-template <bool scaled, bool biased, class T, class R>
-NEURITE_INLINE NormColumn<T> norm_column(const BatchNormArgs<T>& args, R read) {
-  const Vec<T> m = read(args.mean);
-  return {m, scaled ? read(args.scale) : m, biased ? read(args.bias) : m, m, m};
-}
-
 // The output before ReLU; the gradient computes it again and sees the same bits.
 template <bool biased, class T>
 NEURITE_INLINE Vec<T> normed(Vec<T> x, const NormColumn<T>& c) {
@@ -162,14 +155,21 @@ NEURITE_INLINE void each_element(int64_t rows, int64_t cols, S setup, F body) {
 }
 
 template <class T, bool relu, bool biased>
-NEURITE_INLINE void batch_norm_rows(BatchNormArgs<T> args, int64_t rows) {
+NEURITE_INLINE void batch_norm_rows(const BatchNormArgs<T>& args, int64_t rows) {
   using V = Vec<T>;
+  const T *x = args.x, *mean = args.mean, *scale = args.scale, *bias = args.bias;
+  T* y = args.y;
+  const int64_t stride = args.cols;
   each_element<T>(
-      rows, args.cols, [=](auto read) { return norm_column<true, biased>(args, read); },
+      rows, stride,
+      [=](auto read) {
+        const V s = read(scale);
+        return NormColumn<T>{read(mean), s, biased ? read(bias) : s, s, s};
+      },
       [=](auto read, const NormColumn<T>& c, int64_t r) {
-        V v = normed<biased>(read(args.x + r * args.cols), c);
+        V v = normed<biased>(read(x + r * stride), c);
         if constexpr (relu) v = neurite::NEURITE_ISA::relu(v, V::set(0));
-        read.put(args.y + r * args.cols, v);
+        read.put(y + r * stride, v);
       });
 }
 
@@ -184,17 +184,23 @@ void batch_norm(const BatchNormArgs<T>& args, int64_t rows) noexcept {
 }
 
 template <class T, bool relu, bool biased>
-NEURITE_INLINE void batch_norm_column_sums(BatchNormArgs<T> args, const T* g, int64_t rows, int64_t cols, T* gx,
+NEURITE_INLINE void batch_norm_column_sums(const BatchNormArgs<T>& args, const T* g, int64_t rows, int64_t cols, T* gx,
                                            T* sum) {
   using V = Vec<T>;
+  const T *x = args.x, *mean = args.mean, *scale = args.scale, *bias = args.bias;
+  const int64_t stride = args.cols;
   column_blocks<T>(cols, [=](auto width, auto reader) {
     constexpr int w = decltype(width)::value;
     T* const out[] = {gx, sum};
     sum_columns<2, w, 4 / w, T>(
-        rows, reader, out, [=](auto read) { return norm_column < relu, relu && biased > (args, read); },
+        rows, reader, out,
+        [=](auto read) {
+          const V m = read(mean);
+          return NormColumn<T>{m, relu ? read(scale) : m, relu && biased ? read(bias) : m, m, m};
+        },
         [=](auto read, const NormColumn<T>& c, int64_t r, V* acc) {
-          const V v = read(args.x + r * args.cols);
-          const V d = flowing<relu, biased>(read(g + r * args.cols), v, c);
+          const V v = read(x + r * stride);
+          const V d = flowing<relu, biased>(read(g + r * stride), v, c);
           acc[0] = mul_add(d, v - c.mean, acc[0]);
           acc[1] = acc[1] + d;
         });
@@ -213,20 +219,22 @@ void batch_norm_sums(const BatchNormArgs<T>& args, const T* g, int64_t rows, int
 }
 
 template <class T, bool relu, bool biased>
-NEURITE_INLINE void batch_norm_grad_rows(BatchNormArgs<T> args, const T* g, const T* c1, const T* c2, int64_t rows) {
+NEURITE_INLINE void batch_norm_grad_rows(const BatchNormArgs<T>& args, const T* g, const T* c1, const T* c2,
+                                         int64_t rows) {
   using V = Vec<T>;
+  const T *x = args.x, *mean = args.mean, *scale = args.scale, *bias = args.bias;
+  T* y = args.y;
+  const int64_t stride = args.cols;
   each_element<T>(
-      rows, args.cols,
+      rows, stride,
       [=](auto read) {
-        NormColumn<T> c = norm_column < true, relu && biased > (args, read);
-        c.c1 = read(c1);
-        c.c2 = read(c2);
-        return c;
+        const V s = read(scale);
+        return NormColumn<T>{read(mean), s, relu && biased ? read(bias) : s, read(c1), read(c2)};
       },
       [=](auto read, const NormColumn<T>& c, int64_t r) {
-        const V v = read(args.x + r * args.cols);
-        const V d = flowing<relu, biased>(read(g + r * args.cols), v, c);
-        read.put(args.y + r * args.cols, (c.scale * d - c.c1) - c.c2 * (v - c.mean));
+        const V v = read(x + r * stride);
+        const V d = flowing<relu, biased>(read(g + r * stride), v, c);
+        read.put(y + r * stride, (c.scale * d - c.c1) - c.c2 * (v - c.mean));
       });
 }
 

@@ -114,7 +114,7 @@ NEURITE_INLINE void depthwise_tile(const DepthwiseTile<T>& t) {
       for (int j = 0; j < Columns; ++j) acc[j][v] = mul_add(read(x + j * pixel + v * V::lanes), weight, acc[j][v]);
     }
   }
-  store_tile<T, Columns, NV>(acc, t.out, 0, t.out.cols, t.out.ldc);
+  store_tile<T, Columns, NV>(acc, t.out);
 }
 
 // All channels of so many columns.

@@ -133,12 +133,12 @@ struct Epilogue {
   }
   template <class T>
   NEURITE_INLINE void set(TileArgs<T>& t, const GemmArgs<T>& args, int64_t i, int64_t j, bool last) const {
-    t.out.c = args.c + i * args.ldc + j;
-    t.out.ldc = args.ldc;
-    t.out.bias = last && args.bias != nullptr ? args.bias + j : nullptr;
-    t.out.relu = last && relu;
-    t.out.gate = last && gates ? args.aux + i * args.ldaux + j : nullptr;
-    t.ldgate = args.ldaux;
+    t.c = args.c + i * args.ldc + j;
+    t.ldc = args.ldc;
+    t.bias = last && args.bias != nullptr ? args.bias + j : nullptr;
+    t.relu = last && relu;
+    t.gate = last && gates ? args.aux + i * args.ldaux + j : nullptr;
+    t.ldgate = last && gates ? args.ldaux : 0;
   }
 };
 
@@ -178,12 +178,12 @@ NEURITE_INLINE void gemm_stream(const GemmArgs<T>& args, Range rows, Range cols,
             t.from = k == k0 ? nullptr : sums + (at - j0);
             t.ldfrom = ldsums;
             epilogue.set(t, args, i, at, ends && last);
-            t.out.cols = n;
+            t.cols = n;
             t.add = ends && (block > 0 || args.accumulate);
             if (!ends) {
-              t.out.c = sums + (at - j0);
-              t.out.ldc = ldsums;
-              t.out.cols = round_up(n, V::lanes);
+              t.c = sums + (at - j0);
+              t.ldc = ldsums;
+              t.cols = round_up(n, V::lanes);
             }
             const int64_t vectors = divide_up(n, V::lanes);
             if (args.trans_a) {
@@ -300,7 +300,7 @@ void gemm(const GemmArgs<T>& args, Range rows, Range cols, void* scratch) noexce
           TileArgs<T> t{};
           t.k = kn;
           t.panels = divide_up(jn, p.width);
-          t.out.cols = jn;
+          t.cols = jn;
           t.add = block > 0 || args.accumulate;
           if (in_place || (i == rows.begin && j < copied)) {
             t.b = args.b + k0 * args.ldb + j;

@@ -1,5 +1,4 @@
 // The register tile of the products: Tile::rows x (Tile::vectors * lanes) sums over k, and what follows them.
-// Convolution ends its tiles in the same way.
 #pragma once
 
 namespace neurite::NEURITE_ISA {
@@ -7,56 +6,6 @@ namespace neurite::NEURITE_ISA {
 constexpr int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 constexpr int64_t divide_up(int64_t x, int64_t by) { return (x + by - 1) / by; }
 constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// Where the sums of a tile go, and what becomes of them on the way.
-template <class T>
-struct TileOut {
-  T* c;
-  int64_t ldc;
-  int64_t cols;
-  const T* bias;  // or null
-  bool relu;      // after the bias
-  const T* gate;  // or null: then zero where not positive (the derivative of relu)
-  NEURITE_INLINE void advance(int64_t n) {
-    c += n;
-    if (bias != nullptr) bias += n;
-    if (gate != nullptr) gate += n;
-  }
-};
-
-// To columns [at, at + cols); the rows of the gate are ldgate apart, and `add` is to what c holds.
-template <class T, int MR, int NV>
-NEURITE_INLINE void store_tile(const Vec<T> (&acc)[MR][NV], const TileOut<T>& t, int64_t at, int64_t cols,
-                               int64_t ldgate, bool add = false) {
-  using V = Vec<T>;
-  const int64_t last = cols - (NV - 1) * V::lanes;  // columns of the last vector
-  const auto read = [last](const T* p, int v) {
-    return v < NV - 1 || last == V::lanes ? V::load(p + v * V::lanes) : V::load_n(p + v * V::lanes, last);
-  };
-  const V zero = V::set(0);
-  V bias[NV];
-  NEURITE_UNROLL
-  for (int v = 0; v < NV; ++v) bias[v] = t.bias != nullptr ? read(t.bias + at, v) : zero;
-  T* c = t.c + at;
-  const T* gate = t.gate != nullptr ? t.gate + at : nullptr;
-  if (gate == nullptr) ldgate = 0;
-  NEURITE_UNROLL
-  for (int r = 0; r < MR; ++r, c += t.ldc, gate += ldgate) {
-    NEURITE_UNROLL
-    for (int v = 0; v < NV; ++v) {
-      V x = acc[r][v];
-      if (add) x = read(c, v) + x;
-      if (t.bias != nullptr) x = x + bias[v];
-      if (t.relu) x = relu(x, zero);
-      if (t.gate != nullptr) x = select(lt(zero, read(gate, v)), x, zero);
-      if (v < NV - 1 || last == V::lanes) {
-        x.store(c + v * V::lanes);
-      } else {
-        x.store_n(c + v * V::lanes, last);
-      }
-    }
-  }
-}
 
 // A row of `panels` tiles, each `width` columns behind the one before.
 template <class T>
@@ -73,9 +22,14 @@ struct TileArgs {
   int64_t ldahead;
   const T* from;  // or null: whole vectors that the chains go on from, instead of zeros
   int64_t ldfrom;
-  TileOut<T> out;  // of all panels
+  T* c;
+  int64_t ldc;
+  int64_t cols;
+  bool add;       // to what c holds
+  const T* bias;  // or null
+  bool relu;      // after the bias
+  const T* gate;  // or null: then zero where not positive (the derivative of relu)
   int64_t ldgate;
-  bool add;  // to what c holds
 };
 
 template <class T, int MR, int NV, bool RowsApart, bool Packs>
@@ -83,10 +37,11 @@ NEURITE_NOINLINE void multiply_tiles(const TileArgs<T>& t) noexcept {
   using V = Vec<T>;
   constexpr int64_t width = NV * V::lanes;
   const int64_t k = t.k, lda = t.lda, ldb = t.ldb;
+  const T* const end = t.c + t.cols - 1;  // of the first row
   const T* panel_b = t.b;
   T* panel = t.panel;
-  for (int64_t n = 0; n < t.panels; ++n, panel_b += t.next_b) {
-    const int64_t at = n * width, cols = smaller(width, t.out.cols - at);
+  T* tile_c = t.c;
+  for (int64_t n = 0; n < t.panels; ++n, panel_b += t.next_b, tile_c += width) {
     V acc[MR][NV];
     NEURITE_UNROLL
     for (int r = 0; r < MR; ++r) {
@@ -94,7 +49,7 @@ NEURITE_NOINLINE void multiply_tiles(const TileArgs<T>& t) noexcept {
       for (int v = 0; v < NV; ++v) acc[r][v] = V::set(0);
     }
     if (t.from != nullptr) {
-      const T* from = t.from + at;
+      const T* from = t.from + n * width;
       NEURITE_UNROLL
       for (int r = 0; r < MR; ++r, from += t.ldfrom) {
         NEURITE_UNROLL
@@ -102,11 +57,12 @@ NEURITE_NOINLINE void multiply_tiles(const TileArgs<T>& t) noexcept {
       }
     }
     if (k > 16) {  // else C is not there before its stores: it arrives while the products are summed
-      const T* c = t.out.c + at;
+      const T* c = tile_c;
+      const int64_t last = smaller(width, end + 1 - tile_c) - 1;
       NEURITE_UNROLL
-      for (int r = 0; r < MR; ++r, c += t.out.ldc) {
+      for (int r = 0; r < MR; ++r, c += t.ldc) {
         NEURITE_PREFETCH_WRITE(c);
-        NEURITE_PREFETCH_WRITE(c + cols - 1);
+        NEURITE_PREFETCH_WRITE(c + last);
       }
     }
     const T* ahead = t.ahead;
@@ -142,15 +98,39 @@ NEURITE_NOINLINE void multiply_tiles(const TileArgs<T>& t) noexcept {
       a += RowsApart ? 1 : lda;
       b += ldb;
     }
-    if (!t.add && t.out.bias == nullptr && !t.out.relu && t.out.gate == nullptr && cols == width) {
-      T* c = t.out.c + at;
+    const int64_t last = smaller(width, end + 1 - tile_c) - (NV - 1) * V::lanes;  // columns of the last vector
+    T* c = tile_c;
+    if (!t.add && t.bias == nullptr && !t.relu && t.gate == nullptr && last == V::lanes) {
       NEURITE_UNROLL
-      for (int r = 0; r < MR; ++r, c += t.out.ldc) {
+      for (int r = 0; r < MR; ++r, c += t.ldc) {
         NEURITE_UNROLL
         for (int v = 0; v < NV; ++v) acc[r][v].store(c + v * V::lanes);
       }
-    } else {
-      store_tile<T, MR, NV>(acc, t.out, at, cols, t.ldgate, t.add);
+      continue;
+    }
+    const auto read = [last](const T* p, int v) {
+      return v < NV - 1 || last == V::lanes ? V::load(p + v * V::lanes) : V::load_n(p + v * V::lanes, last);
+    };
+    const V zero = V::set(0);
+    V bias[NV];
+    NEURITE_UNROLL
+    for (int v = 0; v < NV; ++v) bias[v] = t.bias != nullptr ? read(t.bias + n * width, v) : zero;
+    const T* gate = t.gate != nullptr ? t.gate + n * width : nullptr;
+    NEURITE_UNROLL
+    for (int r = 0; r < MR; ++r, c += t.ldc, gate += t.ldgate) {
+      NEURITE_UNROLL
+      for (int v = 0; v < NV; ++v) {
+        V x = acc[r][v];
+        if (t.add) x = read(c, v) + x;
+        if (t.bias != nullptr) x = x + bias[v];
+        if (t.relu) x = relu(x, zero);
+        if (t.gate != nullptr) x = select(lt(zero, read(gate, v)), x, zero);
+        if (v < NV - 1 || last == V::lanes) {
+          x.store(c + v * V::lanes);
+        } else {
+          x.store_n(c + v * V::lanes, last);
+        }
+      }
     }
   }
 }
