@@ -1,4 +1,4 @@
-import { type DType, type HostArray, itemSize } from '../dtype.js';
+import { type DType, type HostArray, itemSize, knownDType } from '../dtype.js';
 import { HostStorage } from '../runtime/storage.js';
 import { checkCount } from './gemm.js';
 
@@ -20,5 +20,6 @@ export function alignedArray(length: number, dtype: 'uint8' | 'bool'): Uint8Arra
 export function alignedArray(length: number, dtype?: DType): HostArray;
 export function alignedArray(length: number, dtype: DType = 'float32'): HostArray {
   checkCount('length', length);
+  knownDType('alignedArray', dtype);
   return new HostStorage(length * itemSize(dtype)).view(dtype);
 }

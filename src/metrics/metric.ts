@@ -1,5 +1,5 @@
 import { DataError, type HostArray, OptionError, type Tensor } from '../core.js';
-import { shown } from '../options.js';
+import { checkArray, shown, wholeNumber } from '../options.js';
 import { checkPair } from './columns.js';
 
 /**
@@ -70,7 +70,8 @@ export class RunningMetric {
 
   /** @param values what `metric.batch` gave for `count` examples: a number, or the flat values. */
   add(values: number | ArrayLike<number>, count: number): void {
-    this.#count += count;
+    if (typeof values !== 'number') checkArray('RunningMetric.add', 'values', values);
+    this.#count += wholeNumber('RunningMetric.add: count', count, 0);
     if (this.#stream !== null) this.#stream.add(typeof values === 'number' ? [values] : values);
     else this.#sum += typeof values === 'number' ? values : values[0];
   }
