@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { NeuriteError, OptionError } from '../errors.js';
+import { DataError, NeuriteError, OptionError } from '../errors.js';
 import { writeFileAtomic } from '../io/index.js';
 import { checkOptions, checkPath, shown } from '../options.js';
 
@@ -46,7 +46,8 @@ export async function save(svg: string, file: string, options: PngOptions = {}):
 /**
  * A picture as the bytes of a PNG file, drawn by the optional package @resvg/resvg-js with the fonts of the system.
  * @param options `scale` (default 2), `background` (default transparent).
- * @throws NeuriteError with code ERR_DEVICE, saying what to install, when the package is missing.
+ * @throws NeuriteError with code ERR_DEVICE, saying what to install, when the package is missing; DataError when it cannot
+ *   draw the text.
  * @example const bytes = await plot.toPng(svg, { background: 'white' });
  */
 export async function toPng(svg: string, options: PngOptions = {}): Promise<Uint8Array> {
@@ -60,8 +61,19 @@ export async function toPng(svg: string, options: PngOptions = {}): Promise<Uint
     fitTo: { mode: 'zoom', value: scale },
     font: { loadSystemFonts: true, sansSerifFamily: 'DejaVu Sans' },
   } as const;
-  const picture = new Resvg(svg, background === undefined ? settings : { ...settings, background });
-  return picture.render().asPng();
+  try {
+    const picture = new Resvg(svg, background === undefined ? settings : { ...settings, background });
+    return picture.render().asPng();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new DataError(
+      `toPng: ${PEER} cannot draw this text (${why}); it takes what the functions of plot return`,
+      undefined,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 async function loadPeer(): Promise<ResvgModule> {
