@@ -68,13 +68,13 @@ void max_pool(const PoolArgs& s, const T* x, Range rows, T* y, uint8_t* index) n
       V best = V::set(-kInfinity);
       U32 chosen = U32::set(0);
       if (!empty) {
-        best = read(x + at + tz.first * step.z + ty.first * step.y + tx.first * step.x + j);
+        best = read(x + (at + tz.first * step.z + ty.first * step.y + tx.first * step.x + j));
         chosen = number(tz.first, ty.first, tx.first);
         for (int64_t kz = tz.first; kz < tz.last; ++kz) {
           for (int64_t ky = ty.first; ky < ty.last; ++ky) {
-            const T* from = x + at + kz * step.z + ky * step.y + j;
+            const int64_t from = at + kz * step.z + ky * step.y + j;
             for (int64_t kx = tx.first; kx < tx.last; ++kx) {
-              const V v = read(from + kx * step.x);
+              const V v = read(x + (from + kx * step.x));
               const Mask better = lt(best, v) | (is_nan(v) & eq(best, best));
               best = select(better, v, best);
               chosen = select(better, number(kz, ky, kx), chosen);
@@ -98,10 +98,10 @@ void max_pool_take(const PoolArgs& s, const T* x, const uint8_t* index, Range ro
       V taken = V::set(0);
       for (int64_t kz = tz.first; kz < tz.last && !empty; ++kz) {
         for (int64_t ky = ty.first; ky < ty.last; ++ky) {
-          const T* from = x + at + kz * step.z + ky * step.y + j;
+          const int64_t from = at + kz * step.z + ky * step.y + j;
           for (int64_t kx = tx.first; kx < tx.last; ++kx) {
             const auto tap = static_cast<uint8_t>((kz * s.kernel[1] + ky) * s.kernel[2] + kx);
-            taken = select(equal_bytes(index + window * s.c + j, lanes, tap), read(from + kx * step.x), taken);
+            taken = select(equal_bytes(index + window * s.c + j, lanes, tap), read(x + (from + kx * step.x)), taken);
           }
         }
       }
@@ -137,8 +137,8 @@ void avg_pool(const PoolArgs& s, const T* x, Range rows, T* y) noexcept {
       V sum = V::set(0);
       for (int64_t kz = tz.first; kz < tz.last && !empty; ++kz) {
         for (int64_t ky = ty.first; ky < ty.last; ++ky) {
-          const T* from = x + at + kz * step.z + ky * step.y + j;
-          for (int64_t kx = tx.first; kx < tx.last; ++kx) sum = sum + read(from + kx * step.x);
+          const int64_t from = at + kz * step.z + ky * step.y + j;
+          for (int64_t kx = tx.first; kx < tx.last; ++kx) sum = sum + read(x + (from + kx * step.x));
         }
       }
       write(y + window * s.c + j, sum * share);
@@ -157,21 +157,21 @@ NEURITE_INLINE void each_cover(const PoolArgs& s, int axis, int64_t at, F body) 
   }
 }
 
-// dx of the rows is 0, then body(z tap, y tap, taps in x, element of dx at the window's start in this row, first window
-// of its row, window of that row, window's z and y) for every window that covers a part of them.
+// dx of the rows is 0, then body(tap of z and y, taps in x, element of dx at the window's start in this row, window,
+// window's z, y and x) for every window that covers a part of them. The start may lie before dx, so it is a number.
 template <class T, class F>
 NEURITE_INLINE void each_covering(const PoolArgs& s, Range rows, T* dx, F body) {
   using V = Vec<T>;
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     const int64_t y = r % s.in[1], z = r / s.in[1] % s.in[0], n = r / s.in[1] / s.in[0];
-    T* const row = dx + r * s.in[2] * s.c;
-    each_channel<T>(s.in[2] * s.c, [&](int64_t j, int64_t, auto, auto write) { write(row + j, V::set(0)); });
+    const int64_t first = r * s.in[2] * s.c;
+    each_channel<T>(s.in[2] * s.c, [&](int64_t j, int64_t, auto, auto write) { write(dx + first + j, V::set(0)); });
     each_cover(s, 0, z, [&](int64_t oz, int64_t kz) {
       each_cover(s, 1, y, [&](int64_t oy, int64_t ky) {
         const int64_t windows = ((n * s.out[0] + oz) * s.out[1] + oy) * s.out[2];
         for (int64_t ox = 0; ox < s.out[2]; ++ox) {
           const int64_t start = ox * s.stride[2] - s.pad[2];
-          body(kz * s.kernel[1] + ky, taps_inside(start, s.in[2], s.kernel[2], s.dilation[2]), row + start * s.c,
+          body(kz * s.kernel[1] + ky, taps_inside(start, s.in[2], s.kernel[2], s.dilation[2]), first + start * s.c,
                windows + ox, oz, oy, ox);
         }
       });
@@ -183,12 +183,12 @@ template <class T>
 void max_pool_grad(const PoolArgs& s, const T* g, const uint8_t* index, Range rows, T* dx) noexcept {
   using V = Vec<T>;
   const int64_t step = s.dilation[2] * s.c;
-  each_covering(s, rows, dx, [&](int64_t line, Taps taps, T* to, int64_t window, int64_t, int64_t, int64_t) {
+  each_covering(s, rows, dx, [&](int64_t line, Taps taps, int64_t to, int64_t window, int64_t, int64_t, int64_t) {
     each_channel<T>(s.c, [&](int64_t j, int64_t lanes, auto read, auto write) {
       const V d = read(g + window * s.c + j);
       const uint8_t* chosen = index + window * s.c + j;
       for (int64_t k = taps.first; k < taps.last; ++k) {
-        T* const p = to + k * step + j;
+        T* const p = dx + (to + k * step + j);
         const auto tap = static_cast<uint8_t>(line * s.kernel[2] + k);
         write(p, read(p) + select(equal_bytes(chosen, lanes, tap), d, V::set(0)));
       }
@@ -200,13 +200,13 @@ template <class T>
 void avg_pool_grad(const PoolArgs& s, const T* g, Range rows, T* dx) noexcept {
   using V = Vec<T>;
   const int64_t step = s.dilation[2] * s.c;
-  each_covering(s, rows, dx, [&](int64_t, Taps taps, T* to, int64_t window, int64_t oz, int64_t oy, int64_t ox) {
+  each_covering(s, rows, dx, [&](int64_t, Taps taps, int64_t to, int64_t window, int64_t oz, int64_t oy, int64_t ox) {
     const V share =
         V::set(share_of<T>(s, oz * s.stride[0] - s.pad[0], oy * s.stride[1] - s.pad[1], ox * s.stride[2] - s.pad[2]));
     each_channel<T>(s.c, [&](int64_t j, int64_t, auto read, auto write) {
       const V d = read(g + window * s.c + j) * share;
       for (int64_t k = taps.first; k < taps.last; ++k) {
-        T* const p = to + k * step + j;
+        T* const p = dx + (to + k * step + j);
         write(p, read(p) + d);
       }
     });
